@@ -1,0 +1,1 @@
+"""React: one request in, one answer out."""

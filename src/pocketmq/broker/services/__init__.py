@@ -1,0 +1,1 @@
+"""Loop: a step, a wait, a clean stop."""

@@ -1,0 +1,1 @@
+"""Remember: a table and its file."""

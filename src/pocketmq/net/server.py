@@ -1,0 +1,214 @@
+"""A listening socket and its connections.
+
+The first bytes of a connection decide what it is: an optional PROXY header, then TLS (first byte
+0x16) or plain frames (whose first byte is 0 or 1). `_Preamble` finds out and then hands the
+transport to a `Connection`, directly or through a `TlsSession`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import ssl
+
+from pocketmq.errors import ListenFailed, ProtocolError
+from pocketmq.net.address import Address
+from pocketmq.net.config import ListenConfig
+from pocketmq.net.connection import Connection, Service
+from pocketmq.net.proxy_protocol import parse_proxy_header
+from pocketmq.net.tls import TlsSession, server_context
+
+_log = logging.getLogger(__name__)
+
+_TLS_HANDSHAKE = 0x16
+
+
+class Server:
+    """Listens, and keeps the books of open connections."""
+
+    def __init__(self, service: Service, config: ListenConfig) -> None:
+        self._service = _Tracking(service, self)
+        self._config = config
+        self._tls: ssl.SSLContext | None = None
+        self._listener: asyncio.Server | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+        self._preambles: set[_Preamble] = set()
+        self._connections: set[Connection] = set()
+
+    async def start(self) -> None:
+        """Listen. Raise ListenFailed when the port cannot be had, ConfigError for bad TLS files."""
+        self._tls = server_context(self._config)
+        loop = asyncio.get_running_loop()
+        host, port = self._config.host, self._config.port
+        try:
+            self._listener = await loop.create_server(
+                lambda: _Preamble(self), host, port, backlog=self._config.backlog
+            )
+        except OSError as error:
+            raise ListenFailed(_listen_remark(Address(host, port), error)) from None
+        self._schedule_sweep()
+
+    async def stop(self, drain_timeout_seconds: float = 5.0) -> None:
+        """Stop listening, let requests under way finish, close all connections."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        tasks = [task for connection in self._connections for task in connection.tasks]
+        if tasks:
+            await asyncio.wait(tasks, timeout=drain_timeout_seconds)
+        for preamble in list(self._preambles):
+            preamble.abort()
+        connections = list(self._connections)
+        for connection in connections:
+            connection.close("the server is stopping")
+        if connections:
+            closing = [asyncio.ensure_future(c.wait_closed()) for c in connections]
+            _, late = await asyncio.wait(closing, timeout=drain_timeout_seconds)
+            for connection in connections:
+                if connection.is_open:
+                    connection.abort("the peer does not take its answers")
+            if late:
+                await asyncio.wait(late, timeout=1)
+        if self._listener is not None:
+            await self._listener.wait_closed()
+            self._listener = None
+
+    @property
+    def port(self) -> int:
+        """The port listened on; useful when 0 was asked for."""
+        assert self._listener is not None, "the server is not started"
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    @property
+    def connections(self) -> set[Connection]:
+        """Open connections; do not change the set."""
+        return self._connections
+
+    @property
+    def config(self) -> ListenConfig:
+        """How this server listens."""
+        return self._config
+
+    def _has_room(self) -> bool:
+        return len(self._connections) + len(self._preambles) <= self._config.connections_max
+
+    def _schedule_sweep(self) -> None:
+        delay = self._config.idle_timeout_seconds / 2
+        self._sweep = asyncio.get_running_loop().call_later(delay, self._close_idle)
+
+    def _close_idle(self) -> None:
+        # Two sweeps without a byte in either direction make a connection idle.
+        for connection in list(self._connections):
+            if connection.active:
+                connection.active = False
+            else:
+                connection.close(f"idle for {self._config.idle_timeout_seconds} s")
+        self._schedule_sweep()
+
+
+class _Tracking:
+    """The server's service, with the server told of each connection."""
+
+    def __init__(self, service: Service, server: Server) -> None:
+        self._server = server
+        self._service = service
+        self.frame_handlers = service.frame_handlers
+        self.serve = service.serve
+
+    def connected(self, connection: Connection) -> None:
+        self._server.connections.add(connection)
+        self._service.connected(connection)
+
+    def disconnected(self, connection: Connection) -> None:
+        self._server.connections.discard(connection)
+        self._service.disconnected(connection)
+
+
+class _Preamble(asyncio.Protocol):
+    """The first bytes of a connection."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._data = b""
+        self._transport: asyncio.Transport | None = None
+        self._timeout: asyncio.TimerHandle | None = None
+        self._connection: Connection | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        self._server._preambles.add(self)
+        if not self._server._has_room():
+            _log.warning(
+                "connection refused: %d are open; raise connections_max",
+                self._server.config.connections_max,
+            )
+            self.abort()
+            return
+        seconds = self._server.config.idle_timeout_seconds
+        self._timeout = asyncio.get_running_loop().call_later(seconds, self.abort)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._forget()
+
+    def data_received(self, data: bytes) -> None:
+        data = self._data + data
+        try:
+            header = parse_proxy_header(data)
+        except ProtocolError as error:
+            _log.info("connection closed reason=%s", error)
+            self.abort()
+            return
+        if header is None or len(data) == header.header_bytes:
+            self._data = data
+            return
+        connection = Connection(self._server._service, self._server.config)
+        if header.source is not None and header.target is not None:
+            connection.set_addresses(header.source, header.target)
+        self._become(connection, data[header.header_bytes :])
+
+    def _become(self, connection: Connection, data: bytes) -> None:
+        transport = self._transport
+        assert transport is not None
+        self._forget()
+        mode = self._server.config.tls_mode
+        if data[0] == _TLS_HANDSHAKE:
+            if self._server._tls is None:
+                _log.warning(
+                    "TLS connection refused: no certificate; set tls_certificate and tls_key"
+                )
+                transport.abort()
+                return
+            session = TlsSession(self._server._tls, connection, transport)
+            transport.set_protocol(session)
+            session.data_received(data)
+        elif mode == "enforcing":
+            _log.info("plain connection refused: tls_mode is enforcing")
+            transport.abort()
+        else:
+            transport.set_protocol(connection)
+            connection.connection_made(transport)
+            connection.data_received(data)
+
+    def _forget(self) -> None:
+        self._server._preambles.discard(self)
+        if self._timeout is not None:
+            self._timeout.cancel()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._forget()
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _listen_remark(address: Address, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{address} is already in use; stop what listens there or choose another port"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{address.host} is not an address of this machine; choose another --host"
+    if error.errno == errno.EACCES:
+        return f"listening on {address} is not allowed; choose a port above 1023"
+    return f"cannot listen on {address}: {error.strerror or error}"
+

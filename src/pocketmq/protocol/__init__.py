@@ -1,0 +1,1 @@
+"""The wire, without I/O: frames, headers, typed requests and JSON documents."""

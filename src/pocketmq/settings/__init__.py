@@ -1,0 +1,12 @@
+"""Configuration: declared by each subsystem, read from files, environment and flags.
+
+`setting` and `group` declare (declaring.py). What people write arrives as entries (sources.py);
+`resolve` turns entries into configs, later ones winning, and says what it did not understand
+(resolving.py). values.py reads and prints single values, apache.py lists RocketMQ's own keys.
+"""
+
+from __future__ import annotations
+
+from pocketmq.settings.declaring import group, setting
+
+__all__ = ["group", "setting"]

@@ -9,7 +9,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from pocketmq.protocol.command import WIRE_VERSION as WIRE_VERSION
+from pocketmq.protocol import command
+
+WIRE_VERSION: Final = command.WIRE_VERSION
 
 
 class RequestCode(IntEnum):
@@ -285,21 +287,18 @@ VERSION_UNDERSTANDS_GO_AWAY: Final = 475  # above it, a draining server answers 
 
 def version_name(version: int) -> str:
     """The text RocketMQ's tools show for a version ordinal, such as `V5_3_3` for 479."""
-    known = _VERSION_ANCHORS.get(version | 1)
-    if known is None:
-        return "HIGHER_VERSION" if version > _HIGHEST_NAMED else f"V{version}"
-    return known if version & 1 else f"{known}_SNAPSHOT"
+    if version > _HIGHEST_NAMED:
+        return "HIGHER_VERSION"
+    name = _VERSION_NAMES.get(version | 1)
+    if name is None:
+        return f"V3_ordinal_{version}"
+    return name if version & 1 else f"{name}_SNAPSHOT"
 
 
-def _anchors() -> dict[int, str]:
-    # (first release ordinal, major, minor of the run, how many releases): 4.x and 5.x run in tens.
-    names: dict[int, str] = {}
-    for first, major in ((213, 4), (413, 5)):
-        for minor in range(10):
-            for patch in range(10):
-                names[first + minor * 20 + patch * 2] = f"V{major}_{minor}_{patch}"
-    return names
-
-
-_VERSION_ANCHORS: Final = _anchors()
-_HIGHEST_NAMED: Final = max(_VERSION_ANCHORS)
+# 4.0.0 is 213 and 5.0.0 is 413; from there on each release takes the next odd ordinal.
+_VERSION_NAMES: Final = {
+    first + release * 2: f"V{major}_{release // 10}_{release % 10}"
+    for first, major in ((213, 4), (413, 5))
+    for release in range(100)
+}
+_HIGHEST_NAMED: Final = max(_VERSION_NAMES)

@@ -1,0 +1,1 @@
+"""What a message is: its parts, properties, names, and the bytes of one stored record."""

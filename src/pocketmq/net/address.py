@@ -23,7 +23,9 @@ class Address(NamedTuple):
         """Read `host:port` or `[v6]:port`. Raise ValueError with the expected form."""
         host, colon, port = text.strip().rpartition(":")
         if not colon or not host or not port.isdigit() or int(port) > 65535:
-            raise ValueError(f"{text!r} is not an address; write host:port, for example 10.0.0.1:9876")
+            raise ValueError(
+                f"{text!r} is not an address; write host:port, for example 10.0.0.1:9876"
+            )
         return cls(host.strip("[]"), int(port))
 
     def packed(self) -> bytes:

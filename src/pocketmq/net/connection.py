@@ -296,4 +296,3 @@ def _address(name: Any) -> Address:
     if isinstance(name, tuple) and len(name) >= 2:
         return Address(str(name[0]), int(name[1]))
     return Address("127.0.0.1", 0)
-

@@ -81,7 +81,5 @@ def error_reply(command: Command, error: Exception, connection: Connection) -> C
         return command.reply(error.code, error.remark)
     if isinstance(error, ProtocolError):
         return command.reply(SYSTEM_ERROR, str(error))
-    _log.error(
-        "request failed code=%d peer=%s", command.code, connection.peer, exc_info=error
-    )
+    _log.error("request failed code=%d peer=%s", command.code, connection.peer, exc_info=error)
     return command.reply(SYSTEM_ERROR, f"{type(error).__name__}: {error}")

@@ -211,4 +211,3 @@ def _listen_remark(address: Address, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return f"listening on {address} is not allowed; choose a port above 1023"
     return f"cannot listen on {address}: {error.strerror or error}"
-

@@ -22,6 +22,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
+from pocketmq import _speedups
 from pocketmq.errors import FrameTooLarge, MalformedFrame
 from pocketmq.protocol import headers
 from pocketmq.protocol.command import FLAG_RESPONSE, JSON, ROCKETMQ, Body, Command
@@ -83,33 +84,56 @@ def parse_frames(data: bytes, frame_bytes_max: int = FRAME_BYTES_MAX) -> tuple[l
     Raise FrameTooLarge, MalformedFrame or MalformedHeader for the first bad frame; frames before it
     are lost with the connection, which cannot be used further.
     """
-    frames: list[Frame] = []
-    position, size = 0, len(data)
-    while size - position >= 4:
-        (length,) = _LENGTH.unpack_from(data, position)
-        if length + 4 > frame_bytes_max or length < 0:
-            raise FrameTooLarge((length & 0xFFFFFFFF) + 4, frame_bytes_max)
-        if length < 4:
-            raise MalformedFrame(f"a frame of length {length} has no room for its header word")
-        if size - position < length + 4:
+    frames, position = scan_frames(data, 0, frame_bytes_max)
+    size = len(data)
+    while position != size:
+        # The scan stops at an incomplete frame, and at one that it leaves to `parse_one`.
+        frame = parse_one(data, position, frame_bytes_max)
+        if frame is None:
             break
-        _, word = _PREFIX.unpack_from(data, position)
-        start, end = position + 8, position + 4 + length
-        header_end = start + (word & 0xFFFFFF)
-        serialization = word >> 24
-        if serialization not in (JSON, ROCKETMQ):
-            raise MalformedFrame(f"unknown header type {serialization}; known are 0 and 1")
-        if header_end > end:
-            raise MalformedFrame("a header is longer than its frame")
-        code, language, version, opaque, flag, remark, fields = headers.decode_header(
-            data[start:header_end], serialization
-        )
-        typed = _typed(code, flag, fields) or fields
-        frames.append(
-            (code, opaque, flag, serialization, language, version, remark, typed, header_end, end)
-        )
-        position = end
+        frames.append(frame)
+        more, position = scan_frames(data, frame[9], frame_bytes_max)
+        frames += more
     return frames, position
+
+
+def parse_one(data: bytes, position: int, frame_bytes_max: int) -> Frame | None:
+    """The frame that begins at `position`; None while it is incomplete.
+
+    Raise FrameTooLarge, MalformedFrame or MalformedHeader.
+    """
+    available = len(data) - position
+    if available < 4:
+        return None
+    (length,) = _LENGTH.unpack_from(data, position)
+    if length + 4 > frame_bytes_max or length < 0:
+        raise FrameTooLarge((length & 0xFFFFFFFF) + 4, frame_bytes_max)
+    if length < 4:
+        raise MalformedFrame(f"a frame of length {length} has no room for its header word")
+    if available < length + 4:
+        return None
+    _, word = _PREFIX.unpack_from(data, position)
+    start, end = position + 8, position + 4 + length
+    header_end = start + (word & 0xFFFFFF)
+    serialization = word >> 24
+    if serialization not in (JSON, ROCKETMQ):
+        raise MalformedFrame(f"unknown header type {serialization}; known are 0 and 1")
+    if header_end > end:
+        raise MalformedFrame("a header is longer than its frame")
+    code, language, version, opaque, flag, remark, fields = headers.decode_header(
+        data[start:header_end], serialization
+    )
+    typed = _typed(code, flag, fields) or fields
+    return code, opaque, flag, serialization, language, version, remark, typed, header_end, end
+
+
+def scan_frames(data: bytes, position: int, frame_bytes_max: int) -> tuple[list[Frame], int]:
+    """The regular frames of `data` from `position` on, and where the first other byte is.
+
+    The compiled twin stops before an incomplete frame and before any that is odd; this one leaves
+    every frame to `parse_one`.
+    """
+    return [], position
 
 
 def bytes_needed(data: bytes) -> int:
@@ -141,7 +165,9 @@ def untyped(frame: Frame) -> Frame:
         return frame
     names = _SEND_NAMES if frame[0] in SEND_CODES else _PULL_NAMES
     texts = {
-        name: value.decode() if type(value) is bytes else str(value).lower()
+        name: value.decode()
+        if type(value) is bytes
+        else str(value).lower()
         if type(value) is bool
         else str(value)
         for name, value in zip(names, fields, strict=True)
@@ -260,3 +286,7 @@ def _decimal(text: str, largest: int) -> int:
     if not -largest - 1 <= value <= largest:
         raise ValueError(f"out of range: {text[:40]!r}")
     return value
+
+
+if _speedups.has("wire"):
+    from pocketmq._speedups.wire import scan_frames  # noqa: F811

@@ -110,7 +110,9 @@ def _decode_binary(data: bytes) -> Head:
         (ext_bytes,) = _U32.unpack_from(data, position)
         fields = _decode_entries(data, position + 4, ext_bytes) if ext_bytes else {}
     except (struct.error, UnicodeDecodeError) as error:
-        raise MalformedHeader(f"a ROCKETMQ header of {len(data)} bytes is damaged: {error}") from None
+        raise MalformedHeader(
+            f"a ROCKETMQ header of {len(data)} bytes is damaged: {error}"
+        ) from None
     known = language if language < len(LANGUAGES) else None
     return code, known, version, opaque, flag, remark, fields
 

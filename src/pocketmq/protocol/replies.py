@@ -1,0 +1,164 @@
+"""The answers of sends and pulls, written without building a `Command`.
+
+These two make up nearly all that a busy broker writes. `SendReplies` and `PullReplies` hold what
+stays the same from answer to answer; the twins below show what the bytes are: the ordinary frame
+of an ordinary response.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pocketmq import _speedups
+from pocketmq.protocol import headers
+from pocketmq.protocol.command import FLAG_RESPONSE, ROCKETMQ, WIRE_VERSION, Command
+from pocketmq.protocol.framing import encode_frame, encode_head
+
+# One element of a send's answer: message id, comma list of ids for a batch.
+_SEND_CODE_OK: Final = 0
+
+
+class SendReplies:
+    """Writes the answers of stored messages for one broker."""
+
+    def __init__(self, store_host: bytes, region: str, trace_on: bool) -> None:
+        self._store_host = store_host
+        self._constant = {"MSG_REGION": region, "TRACE_ON": "true" if trace_on else "false"}
+        json_text = headers.encode_json((0, None, 0, 0, 0, None, self._constant))
+        start = json_text.index(b'{"MSG_REGION"') + 1
+        self._json_tail = b"," + json_text[start : json_text.index(b"}", start)]
+        binary = headers.encode_binary((0, 0, 0, 0, 0, None, self._constant))
+        self._binary_tail = binary[21:]
+
+    @property
+    def constant_fields(self) -> dict[str, str]:
+        """The fields every answer to a send carries, errors included."""
+        return dict(self._constant)
+
+    def encode(
+        self,
+        serialization: int,
+        opaque: int,
+        log_offset: int,
+        queue_id: int,
+        queue_offset: int,
+        unique_key: bytes,
+        code: int = _SEND_CODE_OK,
+    ) -> bytes:
+        """The frame that answers one stored message."""
+        encoded = encode_send_reply(
+            serialization,
+            opaque,
+            self._store_host,
+            log_offset,
+            queue_id,
+            queue_offset,
+            unique_key,
+            self._json_tail,
+            self._binary_tail,
+            code,
+            WIRE_VERSION,
+        )
+        if encoded is not None:
+            return encoded
+        fields = send_reply_fields(
+            message_id(self._store_host, log_offset), queue_id, queue_offset, unique_key
+        )
+        command = Command(code, opaque=opaque, flag=FLAG_RESPONSE, serialization=serialization)
+        command.fields = fields | self._constant
+        return encode_frame(command)
+
+
+def message_id(store_host: bytes, log_offset: int) -> str:
+    """The offset message id: host, port and commit-log offset in upper-case hex."""
+    return (store_host + log_offset.to_bytes(8, "big", signed=True)).hex().upper()
+
+
+def send_reply_fields(
+    ids: str, queue_id: int, queue_offset: int, unique_key: bytes
+) -> dict[str, str]:
+    """The response fields of a stored message or batch (comma list in `ids`)."""
+    fields = {"msgId": ids, "queueId": str(queue_id), "queueOffset": str(queue_offset)}
+    if unique_key:
+        fields["transactionId"] = unique_key.decode("utf-8", "replace")
+    return fields
+
+
+def encode_send_reply(
+    serialization: int,
+    opaque: int,
+    store_host: bytes,
+    log_offset: int,
+    queue_id: int,
+    queue_offset: int,
+    unique_key: bytes,
+    json_tail: bytes,
+    binary_tail: bytes,
+    code: int,
+    version: int,
+) -> bytes | None:
+    """The frame of a send's answer; None when the key has characters that JSON escapes."""
+    ids = message_id(store_host, log_offset)
+    if serialization == ROCKETMQ:
+        fields = send_reply_fields(ids, queue_id, queue_offset, unique_key)
+        head = headers.encode_binary((code, 3, version, opaque, FLAG_RESPONSE, None, fields))
+        ext = head[21:] + binary_tail
+        header = head[:17] + len(ext).to_bytes(4, "big") + ext
+    else:
+        if unique_key.translate(None, _PLAIN):
+            return None
+        transaction = f'","transactionId":"{unique_key.decode()}' if unique_key else ""
+        header = (
+            f'{{"code":{code},"extFields":{{"msgId":"{ids}","queueId":"{queue_id}",'
+            f'"queueOffset":"{queue_offset}{transaction}"{json_tail.decode()}}},"flag":1,'
+            f'"language":"PYTHON","opaque":{opaque},'
+            f'"serializeTypeCurrentRPC":"JSON","version":{version}}}'
+        ).encode()
+    size = len(header)
+    return b"%b%b%b" % (
+        (size + 4).to_bytes(4, "big"),
+        (serialization << 24 | size).to_bytes(4, "big"),
+        header,
+    )
+
+
+_PLAIN: Final = bytes(set(range(32, 127)) - {34, 92})
+
+
+def encode_pull_head(
+    serialization: int,
+    opaque: int,
+    next_offset: int,
+    min_offset: int,
+    max_offset: int,
+    broker_id: int,
+    topic_sys_flag: int,
+    group_sys_flag: int,
+    code: int,
+    remark: bytes,
+    version: int,
+    body_bytes: int,
+) -> bytes | None:
+    """Prefix and header of a pull's answer, whose body of `body_bytes` follows separately."""
+    fields = {
+        "suggestWhichBrokerId": str(broker_id),
+        "nextBeginOffset": str(next_offset),
+        "minOffset": str(min_offset),
+        "maxOffset": str(max_offset),
+        "topicSysFlag": str(topic_sys_flag),
+        "groupSysFlag": str(group_sys_flag),
+    }
+    command = Command(
+        code,
+        version=version,
+        opaque=opaque,
+        flag=FLAG_RESPONSE,
+        remark=remark.decode(),
+        fields=fields,
+        serialization=serialization,
+    )
+    return encode_head(command, body_bytes)
+
+
+if _speedups.has("wire"):
+    from pocketmq._speedups.wire import encode_pull_head, encode_send_reply  # noqa: F811

@@ -15,6 +15,8 @@
     │   ├── ConnectFailed      it could not be opened
     │   ├── RpcTimeout         no answer in time
     │   └── ListenFailed       a port cannot be listened on
+    ├── SubscriptionInvalid    a filter expression that cannot be understood
+    ├── FilterUnsupported      a kind of filter expression that this broker does not evaluate
     └── StoreError             the disk side; its kinds are listed where they are defined below
 
 Errors of the outside world carry values beside the prose, so that callers need not parse text.
@@ -105,3 +107,124 @@ class RpcTimeout(NetError):
 
 class ListenFailed(NetError):
     """A port cannot be listened on. The text names the address and the cure."""
+
+
+class SubscriptionInvalid(PocketMQError):
+    """A filter expression cannot be understood. The text says why."""
+
+    def __init__(self, expression: str, problem: str) -> None:
+        super().__init__(f"the subscription {expression[:80]!r} is not valid: {problem}")
+        self.expression = expression
+
+
+class FilterUnsupported(PocketMQError):
+    """Messages cannot be filtered by this type of expression."""
+
+    def __init__(self, expression_type: str) -> None:
+        super().__init__(
+            f"the broker does not support filtering messages by {expression_type}; "
+            "subscribe with tags, or filter in the consumer"
+        )
+        self.expression_type = expression_type
+
+
+# The store's errors:
+#
+#     StoreError
+#     ├── StoreFull             the disk has no room; free some, then writes go on
+#     ├── StoreNotWritable      writes are refused for good, until a restart
+#     │   └── FlushFailed       because the disk did not keep what it was given
+#     ├── RecordTooLarge        a body beyond the limit
+#     ├── PropertiesTooLarge    properties beyond what the format can hold
+#     ├── TopicTooLong          a topic name beyond what the format can hold
+#     ├── QueueIdOutOfRange     a queue number that no topic can have
+#     ├── CorruptRecord         bytes that should be a record and are not
+#     ├── CorruptStore          files that contradict each other or the settings
+#     └── DirectoryInUse        another process has the data directory
+
+
+class StoreError(PocketMQError):
+    """The disk side failed."""
+
+
+class StoreFull(StoreError):
+    """The disk has no room. Nothing was written; free space and try again."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"no room on the disk for {path} ({reason}); free space or add disk")
+        self.path = path
+
+
+class StoreNotWritable(StoreError):
+    """The store refuses writes for good. The text says why and what to do."""
+
+
+class FlushFailed(StoreNotWritable):
+    """The disk failed to keep written data, so nothing written since can be trusted."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"flushing {path} failed ({reason}); the store refuses writes because data may be "
+            "lost. Check the disk, then restart the broker"
+        )
+        self.path = path
+
+
+class RecordTooLarge(StoreError):
+    """A message body is larger than the limit."""
+
+    def __init__(self, body_bytes: int, body_bytes_max: int) -> None:
+        super().__init__(
+            f"a message of {body_bytes} bytes exceeds the limit of {body_bytes_max}; "
+            "raise maxMessageSize or send less"
+        )
+        self.body_bytes = body_bytes
+        self.body_bytes_max = body_bytes_max
+
+
+class PropertiesTooLarge(StoreError):
+    """A message's properties are larger than a record can hold."""
+
+    def __init__(self, properties_bytes: int, properties_bytes_max: int) -> None:
+        super().__init__(
+            f"properties of {properties_bytes} bytes exceed the limit of {properties_bytes_max}; "
+            "put large values into the body"
+        )
+        self.properties_bytes = properties_bytes
+
+
+class TopicTooLong(StoreError):
+    """A topic name is longer than a record can hold."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"the topic name {topic[:40]!r}... is too long; use at most 127 characters")
+
+
+class QueueIdOutOfRange(StoreError):
+    """A queue number that no topic can have."""
+
+    def __init__(self, topic: str, queue_id: int) -> None:
+        super().__init__(f"queue {queue_id} of {topic!r} does not exist; check the queue number")
+        self.topic = topic
+        self.queue_id = queue_id
+
+
+class CorruptRecord(StoreError):
+    """The bytes at a position are not a whole, undamaged record."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"the record at {position} is damaged: {reason}")
+        self.position = position
+        self.reason = reason
+
+
+class CorruptStore(StoreError):
+    """The data directory contradicts itself or the settings. The text says what to do."""
+
+
+class DirectoryInUse(StoreError):
+    """Another process has the data directory."""
+
+    def __init__(self, path: str, owner: str) -> None:
+        super().__init__(f"{path} is in use by {owner}; stop it or choose another --data directory")
+        self.path = path

@@ -82,6 +82,7 @@ class Connection(asyncio.Protocol):
     # -- asyncio protocol -------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is open."""
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # type: ignore[assignment]
         if not self.peer.host:
@@ -101,6 +102,7 @@ class Connection(asyncio.Protocol):
         self.peer_packed = peer.packed()
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """The socket is closed: fail what waits on it."""
         self._transport = None
         calls, self._calls = self._calls, {}
         for waiting in calls.values():
@@ -114,6 +116,7 @@ class Connection(asyncio.Protocol):
         self._service.disconnected(self)
 
     def data_received(self, data: bytes) -> None:
+        """One read: cut it into frames, serve them, answer in one write."""
         self.active = True
         if self._kept_bytes:
             self._kept.append(data)
@@ -140,7 +143,7 @@ class Connection(asyncio.Protocol):
                 reply = self._serve(data, frame)
             if reply is None:
                 continue
-            if type(reply) is bytes:
+            if isinstance(reply, bytes):
                 out.append(reply)
             else:
                 out.extend(reply)
@@ -156,14 +159,17 @@ class Connection(asyncio.Protocol):
         self._kept_needed = needed
 
     def eof_received(self) -> bool:
+        """The peer sends no more: close."""
         return False
 
     def pause_writing(self) -> None:
+        """The peer reads too slowly: stop reading from it."""
         self._writing_paused = True
         if self._transport is not None and not self._in_flight_paused:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
+        """The peer has caught up."""
         self._writing_paused = False
         if self._transport is not None and not self._in_flight_paused:
             self._transport.resume_reading()

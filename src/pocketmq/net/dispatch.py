@@ -45,7 +45,7 @@ class Dispatch:
             return unsupported(command, self._role)
         try:
             served = handler(connection, command)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the edge of every handler
             return error_reply(command, error, connection)
         if served is None or isinstance(served, Command):
             return served
@@ -63,7 +63,7 @@ class Dispatch:
 async def _guarded(connection: Connection, command: Command, served: Awaitable[Reply]) -> Reply:
     try:
         return await served
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the edge of every handler
         return error_reply(command, error, connection)
 
 

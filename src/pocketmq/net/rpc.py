@@ -56,7 +56,9 @@ class RpcClient:
         try:
             _, connection = await asyncio.wait_for(opened, self._connect_timeout_ms / 1000)
         except (OSError, asyncio.TimeoutError, TimeoutError) as error:
-            raise ConnectFailed(f"cannot connect to {address}: {error or 'timed out'}") from None
+            raise ConnectFailed(
+                f"cannot connect to {address}: {str(error) or 'timed out'}"
+            ) from None
         self._connections[address] = connection
         return connection
 

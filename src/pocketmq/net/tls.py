@@ -63,6 +63,7 @@ class TlsSession(asyncio.Protocol):
     # -- towards the socket -----------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        """Decrypt and pass on."""
         self._incoming.write(data)
         try:
             if not self._established:
@@ -81,16 +82,20 @@ class TlsSession(asyncio.Protocol):
             self._transport.close()
 
     def eof_received(self) -> bool:
+        """The peer sends no more: close."""
         return False
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """The socket is closed."""
         if self._established:
             self._connection.connection_lost(exc)
 
     def pause_writing(self) -> None:
+        """The peer reads too slowly: stop reading from it."""
         self._connection.pause_writing()
 
     def resume_writing(self) -> None:
+        """The peer has caught up."""
         self._connection.resume_writing()
 
     def _flush(self) -> None:

@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 from pocketmq import _speedups
 from pocketmq.errors import FrameTooLarge, MalformedFrame
 from pocketmq.protocol import headers
-from pocketmq.protocol.command import FLAG_RESPONSE, JSON, ROCKETMQ, Body, Command
+from pocketmq.protocol.command import FLAG_RESPONSE, JSON, ROCKETMQ, Command
 
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
 SEND_CODES: Final = frozenset((310, 320))
@@ -289,4 +289,4 @@ def _decimal(text: str, largest: int) -> int:
 
 
 if _speedups.has("wire"):
-    from pocketmq._speedups.wire import scan_frames  # noqa: F811
+    from pocketmq._speedups.wire import scan_frames

@@ -14,8 +14,7 @@ from pocketmq.protocol import headers
 from pocketmq.protocol.command import FLAG_RESPONSE, ROCKETMQ, WIRE_VERSION, Command
 from pocketmq.protocol.framing import encode_frame, encode_head
 
-# One element of a send's answer: message id, comma list of ids for a batch.
-_SEND_CODE_OK: Final = 0
+__all__ = ["SendReplies", "encode_pull_head", "encode_send_reply", "message_id"]
 
 
 class SendReplies:
@@ -43,7 +42,7 @@ class SendReplies:
         queue_id: int,
         queue_offset: int,
         unique_key: bytes,
-        code: int = _SEND_CODE_OK,
+        code: int = 0,
     ) -> bytes:
         """The frame that answers one stored message."""
         encoded = encode_send_reply(
@@ -161,4 +160,4 @@ def encode_pull_head(
 
 
 if _speedups.has("wire"):
-    from pocketmq._speedups.wire import encode_pull_head, encode_send_reply  # noqa: F811
+    from pocketmq._speedups.wire import encode_pull_head, encode_send_reply

@@ -7,6 +7,21 @@
 
 from __future__ import annotations
 
-from pocketmq.settings.declaring import group, setting
+from pocketmq.settings.declaring import Setting, group, setting, settings_of
+from pocketmq.settings.resolving import Names, Resolved, as_properties, resolve
+from pocketmq.settings.sources import Entry, read_environment, read_file, read_flag
 
-__all__ = ["group", "setting"]
+__all__ = [
+    "Entry",
+    "Names",
+    "Resolved",
+    "Setting",
+    "as_properties",
+    "group",
+    "read_environment",
+    "read_file",
+    "read_flag",
+    "resolve",
+    "setting",
+    "settings_of",
+]

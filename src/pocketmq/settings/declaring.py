@@ -90,7 +90,8 @@ class Setting:
 def settings_of(config: object, prefix: str = "") -> Iterator[Setting]:
     """Yield each setting of a config, depth first, with the config's values as defaults."""
     assert dataclasses.is_dataclass(config), f"{config!r} is not a config"
-    hints = _hints(type(config))
+    config_class: type = type(config)
+    hints = _hints(config_class)
     for item in dataclasses.fields(config):
         value = getattr(config, item.name)
         path = prefix + item.name

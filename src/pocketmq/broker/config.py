@@ -1,0 +1,210 @@
+"""The broker's settings, grouped; RocketMQ's property names are aliases."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Literal
+
+from pocketmq.net import ListenConfig
+from pocketmq.settings import group, setting
+from pocketmq.store.config import StoreConfig
+
+
+def _host_name() -> str:
+    return socket.gethostname().split(".")[0] or "broker"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityConfig:
+    """Who this broker is."""
+
+    cluster: str = setting(
+        "DefaultCluster", "The cluster this broker belongs to.", alias="brokerClusterName"
+    )
+    name: str = setting("", "The broker's name; empty takes the machine's.", alias="brokerName")
+    id: int = setting(0, "0 for a master.", alias="brokerId", minimum=0)
+    role: Literal["ASYNC_MASTER", "SYNC_MASTER", "SLAVE"] = setting(
+        "ASYNC_MASTER", "Whether this broker leads or follows.", alias="brokerRole"
+    )
+    advertise: str = setting(
+        "auto",
+        "Host that clients are told; auto tells each client the one it used.",
+        alias="brokerIP1",
+    )
+    region: str = setting("DefaultRegion", "Stored with each message.", alias="regionId")
+
+    @property
+    def broker_name(self) -> str:
+        """The name, or the machine's when none is set."""
+        return self.name or _host_name()
+
+
+@dataclass(frozen=True, slots=True)
+class TopicsConfig:
+    """How topics come to be."""
+
+    auto_create: bool = setting(
+        True, "Create a topic at the first send to it.", alias="autoCreateTopicEnable"
+    )
+    default_queue_count: int = setting(
+        8,
+        "Queues of TBW102, the most an auto-created topic gets.",
+        alias="defaultTopicQueueNums",
+        minimum=1,
+        maximum=65_535,
+    )
+    cluster_topic: bool = setting(
+        True, "Topics may be created through the cluster's name.", alias="clusterTopicEnable"
+    )
+    broker_topic: bool = setting(
+        True, "Topics may be created through the broker's name.", alias="brokerTopicEnable"
+    )
+    trace_topic: bool = setting(
+        False, "Create the message trace topic at start.", alias="traceTopicEnable"
+    )
+    trace_topic_name: str = setting("RMQ_SYS_TRACE_TOPIC", "Its name.", alias="msgTraceTopicName")
+    topics_max: int = setting(
+        100_000, "Topics on this broker; a send that would create another is refused.", minimum=100
+    )
+    auto_create_groups: bool = setting(
+        True, "Create a consumer group at its first use.", alias="autoCreateSubscriptionGroup"
+    )
+    groups_max: int = setting(100_000, "Consumer groups on this broker.", minimum=100)
+
+
+@dataclass(frozen=True, slots=True)
+class SendConfig:
+    """What producers may do."""
+
+    permission: int = setting(
+        6, "4 read, 2 write, 6 both.", alias="brokerPermission", minimum=0, maximum=7
+    )
+    accept_from_ms: int = setting(
+        0,
+        "Sends before this time (ms since 1970) are refused.",
+        alias="startAcceptSendRequestTimeStamp",
+        minimum=0,
+    )
+    trace_on: bool = setting(
+        True, "Tell producers that their sends may be traced.", alias="traceOn"
+    )
+    waiting_for_disk_max: int = setting(
+        100_000,
+        "Sends waiting for the disk in SYNC_FLUSH; further ones get SYSTEM_BUSY.",
+        alias="sendThreadPoolQueueCapacity",
+        minimum=1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PullConfig:
+    """What consumers may do."""
+
+    long_polling: bool = setting(
+        True, "Hold a pull that finds nothing until a message comes.", alias="longPollingEnable"
+    )
+    short_polling_ms: int = setting(
+        1000, "How long it is held otherwise.", alias="shortPollingTimeMills", minimum=1
+    )
+    hold_ms_max: int = setting(
+        60_000, "Longest time a pull is held, whatever its client asks.", minimum=1
+    )
+    held_max: int = setting(
+        100_000,
+        "Pulls held at once; further ones are answered at once.",
+        alias="pullThreadPoolQueueCapacity",
+        minimum=1,
+    )
+    count_max: int = setting(
+        1024, "Most messages one pull may ask for; more is cut.", minimum=1, maximum=65_536
+    )
+    lite: bool = setting(True, "Allow lite pulls.", alias="litePullMessageEnable")
+    reject_pull_consumers: bool = setting(
+        False,
+        "Refuse pulls of groups that are not push consumers.",
+        alias="rejectPullConsumerEnable",
+    )
+    property_filter: bool = setting(
+        False, "Allow SQL92 subscriptions.", alias="enablePropertyFilter"
+    )
+    server_side_reset: bool = setting(
+        True, "An offset reset takes effect in the broker.", alias="useServerSideResetOffset"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClientsConfig:
+    """How connected clients are kept."""
+
+    channel_expiry_ms: int = setting(
+        120_000,
+        "A client without a heartbeat for this long is gone.",
+        alias="channelExpiredTimeout",
+        minimum=1000,
+    )
+    scan_interval_ms: int = setting(10_000, "How often that is checked.", minimum=100)
+    notify_changes: bool = setting(
+        True,
+        "Tell a group's consumers when one joins or leaves.",
+        alias="notifyConsumerIdsChangedEnable",
+    )
+    lock_lease_ms: int = setting(
+        60_000,
+        "How long an ordered consumer holds a queue without renewing.",
+        alias="rocketmq.broker.rebalance.lockMaxLiveTime",
+        minimum=1000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationConfig:
+    """How the name servers learn of this broker."""
+
+    name_servers: str = setting(
+        "", "Name servers, split by `;`.", alias="namesrvAddr", environment="NAMESRV_ADDR"
+    )
+    interval_ms: int = setting(
+        30_000,
+        "How often this broker registers.",
+        alias="registerNameServerPeriod",
+        minimum=10_000,
+        maximum=60_000,
+    )
+    timeout_ms: int = setting(
+        24_000,
+        "How long a name server may take to answer.",
+        alias="registerBrokerTimeoutMills",
+        minimum=100,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SavingConfig:
+    """How often tables are saved."""
+
+    offsets_interval_ms: int = setting(
+        5000, "Consumer offsets.", alias="flushConsumerOffsetInterval", minimum=100
+    )
+    others_interval_ms: int = setting(10_000, "Everything else that changes often.", minimum=100)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerConfig:
+    """Everything a broker can be told."""
+
+    identity: IdentityConfig = group(IdentityConfig)
+    listen: ListenConfig = group(ListenConfig, port=10911)
+    fast_port_offset: int = setting(
+        -2,
+        "The second port, without pulls, is this far from the first; 0 opens none.",
+        minimum=-100,
+        maximum=100,
+    )
+    store: StoreConfig = group(StoreConfig)
+    topics: TopicsConfig = group(TopicsConfig)
+    send: SendConfig = group(SendConfig)
+    pull: PullConfig = group(PullConfig)
+    clients: ClientsConfig = group(ClientsConfig)
+    registration: RegistrationConfig = group(RegistrationConfig)
+    saving: SavingConfig = group(SavingConfig)

@@ -29,7 +29,7 @@ _REASONS = (
         "PocketMQ keeps RocketMQ's file format, not the RocksDB variant",
     ),
     (
-        "(?i)dleger|controller|electm|syncState|preferredLeader|epoch|election|jraft|SyncBrokerMeta",
+        "(?i)dleger|controller|electm|syncState|preferredLeader|epoch|election|jraft|BrokerMeta",
         "PocketMQ has no controller; roles are set by brokerRole and brokerId",
     ),
     ("(?i)tiered|objectstore|readahead|groupcommit|rolling", "PocketMQ has no tiered storage yet"),

@@ -1,0 +1,117 @@
+"""The official clients: how each is fetched, built and started, and what it can do."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tests.support.clients.cache import product, require_tools, run_build
+
+DRIVERS = Path(__file__).resolve().parents[2] / "compat" / "drivers"
+JAVA_NEW = "5.3.3"
+JAVA_OLD = "4.9.8"
+JAVA_FLAGS = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An official client and what its public interface offers."""
+
+    name: str
+    send_modes: tuple[str, ...] = ("sync", "async", "oneway", "batch")
+    can_pull: bool = True
+    can_query: bool = False
+    has_lite_pull: bool = False
+
+    def command(self, name_server: str) -> list[str]:
+        """The command that starts its driver, built first if need be. Raise PeerUnavailable if it cannot be had."""
+        if self.name.startswith("java-"):
+            return [*java_command(self.name.removeprefix("java-")), name_server]
+        return [*{"go": go_command, "node": node_command, "cpp": cpp_command}[self.name](), name_server]
+
+
+PEERS = (
+    Peer(f"java-{JAVA_NEW}", can_query=True, has_lite_pull=True),
+    Peer(f"java-{JAVA_OLD}", can_query=True, has_lite_pull=True),
+    Peer("go"),
+    # This client answers every send through a promise and has no pull consumer.
+    Peer("node", send_modes=("sync", "async"), can_pull=False),
+    Peer("cpp"),
+)
+
+
+@cache
+def java_command(version: str) -> list[str]:
+    """The Java driver, compiled against one version of the client."""
+    require_tools("java", "javac", "mvn")
+    pom, source = DRIVERS / "java" / "pom.xml", DRIVERS / "java" / "Driver.java"
+
+    def build(place: Path) -> None:
+        fetch_jars(pom, version, place / "lib")
+        run_build(
+            ["javac", "-nowarn", "-d", place / "classes", "-cp", f"{place}/lib/*", source], place
+        )
+
+    place = product(f"java-driver-{version}", [pom, source], version, build)
+    return ["java", *JAVA_FLAGS, "-Drocketmq.client.logUseSlf4j=true", "-cp",
+            f"{place}/classes:{place}/lib/*", "Driver"]  # fmt: skip
+
+
+def fetch_jars(pom: Path, version: str, target: Path) -> None:
+    """Copy the jars that `pom` names, and all they need, to `target`."""
+    run_build(
+        ["mvn", "-q", "-B", "-f", pom, f"-Drocketmq.version={version}",
+         "dependency:copy-dependencies", f"-DoutputDirectory={target}"],
+        pom.parent,
+    )  # fmt: skip
+
+
+@cache
+def go_command() -> list[str]:
+    """The Go driver."""
+    require_tools("go")
+    directory = DRIVERS / "go"
+    sources = [directory / name for name in ("main.go", "go.mod", "go.sum")]
+
+    def build(place: Path) -> None:
+        run_build(
+            ["go", "build", "-mod=readonly", "-o", place / "driver", "."],
+            directory,
+            {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
+        )
+
+    return [str(product("go-driver", sources, "", build) / "driver")]
+
+
+@cache
+def node_command() -> list[str]:
+    """The Node driver."""
+    require_tools("node", "npm")
+    directory = DRIVERS / "node"
+    sources = [directory / name for name in ("driver.js", "package.json", "package-lock.json")]
+
+    def build(place: Path) -> None:
+        for source in sources:
+            shutil.copy(source, place)
+        run_build(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], place)
+
+    return ["node", str(product("node-driver", sources, "", build) / "driver.js")]
+
+
+@cache
+def cpp_command() -> list[str]:
+    """The driver of the native C++ client, with its package in a directory of its own."""
+    directory = DRIVERS / "cpp"
+    requirements = directory / "requirements.txt"
+
+    def build(place: Path) -> None:
+        packages = place / "packages"
+        run_build([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps",
+                   "--disable-pip-version-check", "--target", packages, "-r", requirements], place)  # fmt: skip
+        run_build([sys.executable, "-c", "import rocketmq.client"], place, {"PYTHONPATH": str(packages)})
+
+    place = product("cpp-driver", [requirements], sys.version, build)
+    return ["env", f"PYTHONPATH={place / 'packages'}", sys.executable, str(directory / "driver.py")]

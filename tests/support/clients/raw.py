@@ -1,0 +1,127 @@
+"""A few remoting calls made by hand, for what a test must arrange or look at without any client of ours or theirs.
+
+    frame length   4 bytes   of all that follows
+    header length  4 bytes   its highest byte is the encoding, 0 for JSON
+    header         JSON
+    body           the rest
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+ROUTE = 105
+CLUSTER = 106
+CREATE_TOPIC = 17
+MAX_OFFSET = 30
+CONSUMERS_OF_GROUP = 38
+CALL_SECONDS_MAX = 5.0
+
+Header = dict[str, Any]
+
+
+class CallRefused(Exception):
+    """The server answered with a code other than 0."""
+
+    def __init__(self, code: int, remark: str | None) -> None:
+        super().__init__(f"code {code}: {remark}")
+        self.code = code
+
+
+def call(address: str, code: int, fields: dict[str, str], body: bytes = b"") -> tuple[Header, bytes]:
+    """Make one call on a connection of its own; return the answer's header and body."""
+    header = json.dumps(
+        {
+            "code": code,
+            "flag": 0,
+            "language": "OTHER",
+            "opaque": 1,
+            "version": 479,
+            "serializeTypeCurrentRPC": "JSON",
+            "extFields": fields,
+        }
+    ).encode()
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), CALL_SECONDS_MAX) as connection:
+        frame = struct.pack(">ii", 4 + len(header) + len(body), len(header)) + header + body
+        connection.sendall(frame)
+        length, header_length = struct.unpack(">ii", _read(connection, 8))
+        rest = _read(connection, length - 4)
+    header_length &= 0xFFFFFF
+    answer: Header = json.loads(rest[:header_length])
+    if answer["code"] != 0:
+        raise CallRefused(answer["code"], answer.get("remark"))
+    return answer, rest[header_length:]
+
+
+def create_topic(name_server: str, broker: str, topic: str, queues: int = 4) -> None:
+    """Create a topic and wait until the name server tells of it."""
+    fields = {
+        "topic": topic,
+        "defaultTopic": "TBW102",
+        "readQueueNums": str(queues),
+        "writeQueueNums": str(queues),
+        "perm": "6",
+        "topicFilterType": "SINGLE_TAG",
+        "topicSysFlag": "0",
+        "order": "false",
+    }
+    call(broker, CREATE_TOPIC, fields)
+    wait_until(lambda: route(name_server, topic) is not None, 20, f"a route of {topic}")
+
+
+def route(name_server: str, topic: str) -> str | None:
+    """The body of a topic's route, or None while the name server does not know the topic."""
+    try:
+        return call(name_server, ROUTE, {"topic": topic})[1].decode()
+    except (CallRefused, OSError):
+        return None
+
+
+def cluster(name_server: str) -> str:
+    """The body that lists the brokers; empty while the name server does not answer."""
+    try:
+        return call(name_server, CLUSTER, {})[1].decode()
+    except (CallRefused, OSError):
+        return ""
+
+
+def stored(broker: str, topic: str, queues: int = 4) -> int:
+    """How many messages a topic was given since its beginning."""
+    return sum(
+        int(call(broker, MAX_OFFSET, {"topic": topic, "queueId": str(q)})[0]["extFields"]["offset"])
+        for q in range(queues)
+    )
+
+
+def consumers_of(broker: str, group: str) -> list[str]:
+    """The client ids the broker counts to a group."""
+    try:
+        body = call(broker, CONSUMERS_OF_GROUP, {"consumerGroup": group})[1]
+    except CallRefused:
+        return []
+    ids: list[str] = json.loads(body)["consumerIdList"]
+    return ids
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Look every few milliseconds until `condition` holds; fail with `what` when it never does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.05)
+
+
+def _read(connection: socket.socket, length: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < length:
+        part = connection.recv(length - len(parts))
+        if not part:
+            raise ConnectionError("the server closed the connection")
+        parts += part
+    return bytes(parts)

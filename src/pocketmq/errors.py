@@ -81,12 +81,13 @@ class MalformedField(ProtocolError):
 
 
 class Refused(PocketMQError):
-    """A handler's refusal: the peer is answered with `code` and `remark`."""
+    """A handler's refusal: the peer is answered with `code`, `remark` and maybe header fields."""
 
-    def __init__(self, code: int, remark: str) -> None:
+    def __init__(self, code: int, remark: str, fields: dict[str, str] | None = None) -> None:
         super().__init__(remark)
         self.code = code
         self.remark = remark
+        self.fields = fields
 
 
 class NetError(PocketMQError):

@@ -78,7 +78,7 @@ def unsupported(command: Command, role: str) -> Command:
 def error_reply(command: Command, error: Exception, connection: Connection) -> Command:
     """The answer to a request whose handler raised `error`."""
     if isinstance(error, Refused):
-        return command.reply(error.code, error.remark)
+        return command.reply(error.code, error.remark, error.fields)
     if isinstance(error, ProtocolError):
         return command.reply(SYSTEM_ERROR, str(error))
     _log.error("request failed code=%d peer=%s", command.code, connection.peer, exc_info=error)

@@ -1,0 +1,91 @@
+"""The loop that services are made of."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from pocketmq.broker.services.loop import Loop
+from tests.support.waiting import until
+
+
+async def test_a_step_runs_again_and_again_until_it_is_stopped() -> None:
+    steps: list[int] = []
+    loop = Loop("ticking", 1, lambda: steps.append(1))
+    loop.start()
+    await until(lambda: len(steps) >= 3)
+    await loop.stop()
+    done = len(steps)
+    await asyncio.sleep(0)
+    assert len(steps) == done
+
+
+async def test_waking_runs_a_step_at_once() -> None:
+    steps: list[int] = []
+    loop = Loop("sleeping", 3_600_000, lambda: steps.append(1))
+    loop.start()
+    loop.wake()
+    await until(lambda: steps == [1])
+    await loop.stop()
+
+
+async def test_a_wake_during_a_step_is_not_lost() -> None:
+    steps: list[int] = []
+    gate = asyncio.Event()
+
+    async def step() -> None:
+        steps.append(1)
+        await gate.wait()
+
+    loop = Loop("busy", 3_600_000, step)
+    loop.start()
+    loop.wake()
+    await until(lambda: len(steps) == 1)
+    loop.wake()
+    gate.set()
+    await until(lambda: len(steps) == 2)
+    await loop.stop()
+
+
+async def test_stopping_waits_for_the_step_under_way() -> None:
+    begun, gate, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def step() -> None:
+        begun.set()
+        await gate.wait()
+        ended.set()
+
+    loop = Loop("slow", 3_600_000, step)
+    loop.start()
+    loop.wake()
+    await begun.wait()
+    stopping = asyncio.ensure_future(loop.stop())
+    await asyncio.sleep(0)
+    assert not stopping.done()
+    gate.set()
+    await stopping
+    assert ended.is_set()
+
+
+async def test_a_failing_step_is_logged_once_per_reason_and_when_it_recovers(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outcomes: list[Exception | None] = [OSError("a"), OSError("a"), OSError("b"), None]
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        outcome = outcomes[min(done, len(outcomes)) - 1]
+        if outcome is not None:
+            raise outcome
+
+    loop = Loop("failing", 1, step)
+    with caplog.at_level(logging.INFO, "pocketmq.broker.services.loop"):
+        loop.start()
+        await until(lambda: done >= 4 and loop.problem is None)
+        await loop.stop()
+    levels = [record.levelname for record in caplog.records]
+    assert levels == ["ERROR", "ERROR", "INFO"]

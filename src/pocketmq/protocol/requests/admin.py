@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Annotated, NamedTuple
 
 from pocketmq.message.positions import LogOffset
 from pocketmq.protocol.fields import wire
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerConfigReply:
+class BrokerConfigReply(NamedTuple):
     """Header of the answer to GET_BROKER_CONFIG (26): a data version as JSON text."""
 
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerStatsRequest:
+class BrokerStatsRequest(NamedTuple):
     """Header of VIEW_BROKER_STATS_DATA (315)."""
 
     stats_name: str
     stats_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExportConfigRequest:
+class ExportConfigRequest(NamedTuple):
     """Header of EXPORT_ROCKSDB_CONFIG_TO_JSON (355)."""
 
     config_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReadModeRequest:
+class ReadModeRequest(NamedTuple):
     """Header of SET_COMMITLOG_READ_MODE (2004): `0` reads ahead, `1` does not."""
 
-    read_ahead_mode: str = field(metadata=wire("READ_AHEAD_MODE"))
+    read_ahead_mode: Annotated[str, wire("READ_AHEAD_MODE")]
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicationPeer:
+class ReplicationPeer(NamedTuple):
     """Header of EXCHANGE_BROKER_HA_INFO (906) and of its answer."""
 
     master_ha_address: str | None = None
@@ -46,36 +41,31 @@ class ReplicationPeer:
     master_address: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResetMasterFlushRequest:
+class ResetMasterFlushRequest(NamedTuple):
     """Header of RESET_MASTER_FLUSH_OFFSET (908)."""
 
     master_flush_offset: LogOffset
 
 
-@dataclass(frozen=True, slots=True)
-class UserRequest:
+class UserRequest(NamedTuple):
     """Header of AUTH_CREATE_USER to AUTH_GET_USER (3001 to 3004)."""
 
     username: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListUsersRequest:
+class ListUsersRequest(NamedTuple):
     """Header of AUTH_LIST_USER (3005)."""
 
     filter: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AclRequest:
+class AclRequest(NamedTuple):
     """Header of AUTH_CREATE_ACL, AUTH_UPDATE_ACL and AUTH_GET_ACL (3006, 3007, 3009)."""
 
     subject: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteAclRequest:
+class DeleteAclRequest(NamedTuple):
     """Header of AUTH_DELETE_ACL (3008); without a resource the whole policy goes."""
 
     subject: str | None = None
@@ -83,8 +73,7 @@ class DeleteAclRequest:
     resource: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListAclsRequest:
+class ListAclsRequest(NamedTuple):
     """Header of AUTH_LIST_ACL (3010)."""
 
     subject_filter: str | None = None

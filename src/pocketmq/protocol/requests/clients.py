@@ -6,44 +6,39 @@ meaning is in their bodies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Annotated, NamedTuple
 
 from pocketmq.protocol.fields import I32, wire
 
 
-@dataclass(frozen=True, slots=True)
-class HeartbeatReply:
+class HeartbeatReply(NamedTuple):
     """Fields of the answer to 34."""
 
-    supports_v2: bool = field(metadata=wire("IS_SUPPORT_HEART_BEAT_V2"))
-    subscriptions_changed: bool = field(metadata=wire("IS_SUB_CHANGE"))
+    supports_v2: Annotated[bool, wire("IS_SUPPORT_HEART_BEAT_V2")]
+    subscriptions_changed: Annotated[bool, wire("IS_SUB_CHANGE")]
 
 
-@dataclass(frozen=True, slots=True)
-class UnregisterClientRequest:
+class UnregisterClientRequest(NamedTuple):
     """Header of 35."""
 
-    client_id: str = field(metadata=wire("clientID"))
+    client_id: Annotated[str, wire("clientID")]
     producer_group: str | None = None
     consumer_group: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumerGroupRequest:
+class ConsumerGroupRequest(NamedTuple):
     """Header of 38, 40 and 203: just a consumer group."""
 
     consumer_group: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProducerGroupRequest:
+class ProducerGroupRequest(NamedTuple):
     """Header of 204: just a producer group."""
 
     producer_group: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumerRunningRequest:
+class ConsumerRunningRequest(NamedTuple):
     """Header of GET_CONSUMER_RUNNING_INFO (307), relayed unchanged to the client."""
 
     consumer_group: str
@@ -51,8 +46,7 @@ class ConsumerRunningRequest:
     jstack_enable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumeDirectlyRequest:
+class ConsumeDirectlyRequest(NamedTuple):
     """Header of CONSUME_MESSAGE_DIRECTLY (309). The broker adds the last four when it relays."""
 
     consumer_group: str

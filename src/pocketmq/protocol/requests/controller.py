@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pocketmq.protocol.fields import I32, I64
 
 
-@dataclass(frozen=True, slots=True)
-class AlterSyncStateSetRequest:
+class AlterSyncStateSetRequest(NamedTuple):
     """Header of CONTROLLER_ALTER_SYNC_STATE_SET (1001)."""
 
     broker_name: str
@@ -17,15 +16,13 @@ class AlterSyncStateSetRequest:
     invoke_time: I64 = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AlterSyncStateSetReply:
+class AlterSyncStateSetReply(NamedTuple):
     """Header of the answer to 1001."""
 
     new_sync_state_set_epoch: I32
 
 
-@dataclass(frozen=True, slots=True)
-class ElectMasterRequest:
+class ElectMasterRequest(NamedTuple):
     """Header of CONTROLLER_ELECT_MASTER (1002)."""
 
     cluster_name: str = ""
@@ -35,8 +32,7 @@ class ElectMasterRequest:
     invoke_time: I64 = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ElectMasterReply:
+class ElectMasterReply(NamedTuple):
     """Header of the answer to 1002."""
 
     master_broker_id: I64 | None = None
@@ -45,8 +41,7 @@ class ElectMasterReply:
     sync_state_set_epoch: I32 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterReplicaRequest:
+class RegisterReplicaRequest(NamedTuple):
     """Header of CONTROLLER_REGISTER_BROKER (1003)."""
 
     cluster_name: str
@@ -56,8 +51,7 @@ class RegisterReplicaRequest:
     invoke_time: I64 = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterReplicaReply:
+class RegisterReplicaReply(NamedTuple):
     """Header of the answer to 1003."""
 
     cluster_name: str | None = None
@@ -68,15 +62,13 @@ class RegisterReplicaReply:
     sync_state_set_epoch: I32 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaRequest:
+class ReplicaRequest(NamedTuple):
     """Header of CONTROLLER_GET_REPLICA_INFO (1004)."""
 
     broker_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaReply:
+class ReplicaReply(NamedTuple):
     """Header of the answer to 1004."""
 
     master_broker_id: I64 | None = None
@@ -84,8 +76,7 @@ class ReplicaReply:
     master_epoch: I32 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ControllerMetadataReply:
+class ControllerMetadataReply(NamedTuple):
     """Header of the answer to CONTROLLER_GET_METADATA_INFO (1005)."""
 
     group: str | None = None
@@ -95,8 +86,7 @@ class ControllerMetadataReply:
     peers: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RoleChangedRequest:
+class RoleChangedRequest(NamedTuple):
     """Header of NOTIFY_BROKER_ROLE_CHANGED (1008), sent by the controller."""
 
     master_address: str | None = None
@@ -105,8 +95,7 @@ class RoleChangedRequest:
     master_broker_id: I64 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CleanBrokerDataRequest:
+class CleanBrokerDataRequest(NamedTuple):
     """Header of CLEAN_BROKER_DATA (1011)."""
 
     broker_name: str
@@ -116,16 +105,14 @@ class CleanBrokerDataRequest:
     invoke_time: I64 = 0
 
 
-@dataclass(frozen=True, slots=True)
-class NextBrokerIdRequest:
+class NextBrokerIdRequest(NamedTuple):
     """Header of CONTROLLER_GET_NEXT_BROKER_ID (1012)."""
 
     cluster_name: str
     broker_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class NextBrokerIdReply:
+class NextBrokerIdReply(NamedTuple):
     """Header of the answer to 1012."""
 
     cluster_name: str
@@ -133,8 +120,7 @@ class NextBrokerIdReply:
     next_broker_id: I64
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyBrokerIdRequest:
+class ApplyBrokerIdRequest(NamedTuple):
     """Header of CONTROLLER_APPLY_BROKER_ID (1013)."""
 
     cluster_name: str
@@ -143,8 +129,7 @@ class ApplyBrokerIdRequest:
     register_check_code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyBrokerIdReply:
+class ApplyBrokerIdReply(NamedTuple):
     """Header of the answer to 1013."""
 
     cluster_name: str

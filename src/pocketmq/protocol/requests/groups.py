@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pocketmq.protocol.fields import I32
 
 
-@dataclass(frozen=True, slots=True)
-class AllGroupConfigRequest:
+class AllGroupConfigRequest(NamedTuple):
     """Header of GET_ALL_SUBSCRIPTIONGROUP_CONFIG (201). All absent: everything at once."""
 
     group_seq: I32 | None = None
@@ -16,38 +15,33 @@ class AllGroupConfigRequest:
     max_group_num: I32 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AllGroupConfigReply:
+class AllGroupConfigReply(NamedTuple):
     """Header of the answer to 201."""
 
     total_group_num: I32 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteGroupRequest:
+class DeleteGroupRequest(NamedTuple):
     """Header of DELETE_SUBSCRIPTIONGROUP (207)."""
 
     group_name: str
     clean_offset: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRequest:
+class GroupRequest(NamedTuple):
     """Header of QUERY_TOPICS_BY_CONSUMER (343) and GET_SUBSCRIPTIONGROUP_CONFIG (352)."""
 
     group: str
 
 
-@dataclass(frozen=True, slots=True)
-class GroupTopicRequest:
+class GroupTopicRequest(NamedTuple):
     """Header of QUERY_SUBSCRIPTION_BY_CONSUMER (345) and QUERY_CONSUME_TIME_SPAN (303)."""
 
     group: str
     topic: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GroupForbiddenRequest:
+class GroupForbiddenRequest(NamedTuple):
     """Header of UPDATE_AND_GET_GROUP_FORBIDDEN (353); without `readable` it only asks."""
 
     group: str
@@ -55,8 +49,7 @@ class GroupForbiddenRequest:
     readable: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumeStatsRequest:
+class ConsumeStatsRequest(NamedTuple):
     """Header of GET_CONSUME_STATS (208). `topic_list` is joined by semicolons."""
 
     consumer_group: str
@@ -64,8 +57,7 @@ class ConsumeStatsRequest:
     topic_list: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerConsumeStatsRequest:
+class BrokerConsumeStatsRequest(NamedTuple):
     """Header of GET_BROKER_CONSUME_STATS (317)."""
 
     is_order: bool = False

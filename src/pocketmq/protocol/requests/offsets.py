@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pocketmq.message.positions import QueueOffset
 from pocketmq.protocol.fields import I32, I64
 
 
-@dataclass(frozen=True, slots=True)
-class QueryOffsetRequest:
+class QueryOffsetRequest(NamedTuple):
     """Header of QUERY_CONSUMER_OFFSET (14)."""
 
     consumer_group: str
@@ -18,8 +17,7 @@ class QueryOffsetRequest:
     set_zero_if_not_found: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CommitOffsetRequest:
+class CommitOffsetRequest(NamedTuple):
     """Header of UPDATE_CONSUMER_OFFSET (15). Numbers may be absent: the answer is then 29."""
 
     consumer_group: str
@@ -28,15 +26,13 @@ class CommitOffsetRequest:
     commit_offset: QueueOffset | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OffsetReply:
+class OffsetReply(NamedTuple):
     """Header of the answers to 14, 29, 30 and 31."""
 
     offset: QueueOffset
 
 
-@dataclass(frozen=True, slots=True)
-class SearchOffsetRequest:
+class SearchOffsetRequest(NamedTuple):
     """Header of SEARCH_OFFSET_BY_TIMESTAMP (29). `boundary_type` is LOWER (default) or UPPER."""
 
     topic: str
@@ -50,8 +46,7 @@ class SearchOffsetRequest:
         return (self.boundary_type or "").upper() == "UPPER"
 
 
-@dataclass(frozen=True, slots=True)
-class MaxOffsetRequest:
+class MaxOffsetRequest(NamedTuple):
     """Header of GET_MAX_OFFSET (30). Brokers ignore `committed`."""
 
     topic: str
@@ -59,23 +54,20 @@ class MaxOffsetRequest:
     committed: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRequest:
+class QueueRequest(NamedTuple):
     """Header of GET_MIN_OFFSET (31) and GET_EARLIEST_MSG_STORETIME (32)."""
 
     topic: str
     queue_id: I32
 
 
-@dataclass(frozen=True, slots=True)
-class EarliestStoreTimeReply:
+class EarliestStoreTimeReply(NamedTuple):
     """Header of the answer to 32: milliseconds, -1 when the queue is empty."""
 
     timestamp: I64
 
 
-@dataclass(frozen=True, slots=True)
-class ResetOffsetRequest:
+class ResetOffsetRequest(NamedTuple):
     """Header of 222 (admin to broker) and 220 (broker to client). Queue id -1 means all."""
 
     group: str
@@ -86,8 +78,7 @@ class ResetOffsetRequest:
     is_force: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumerStatusRequest:
+class ConsumerStatusRequest(NamedTuple):
     """Header of 223 (admin to broker) and 221 (broker to client)."""
 
     topic: str
@@ -95,8 +86,7 @@ class ConsumerStatusRequest:
     client_addr: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CorrectionOffsetRequest:
+class CorrectionOffsetRequest(NamedTuple):
     """Header of QUERY_CORRECTION_OFFSET (308)."""
 
     compare_group: str
@@ -104,8 +94,7 @@ class CorrectionOffsetRequest:
     filter_groups: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CloneOffsetRequest:
+class CloneOffsetRequest(NamedTuple):
     """Header of CLONE_GROUP_OFFSET (314)."""
 
     src_group: str

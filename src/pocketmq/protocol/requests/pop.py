@@ -5,14 +5,13 @@ Numbers that RocketMQ's clients always send may be absent from others; Apache th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pocketmq.message.positions import QueueOffset
 from pocketmq.protocol.fields import I32, I64
 
 
-@dataclass(frozen=True, slots=True)
-class PopRequest:
+class PopRequest(NamedTuple):
     """Header of POP_MESSAGE. Queue id -1 means any; `init_mode` 0 starts at min, 1 at max."""
 
     consumer_group: str
@@ -29,8 +28,7 @@ class PopRequest:
     attempt_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PopReply:
+class PopReply(NamedTuple):
     """Header of the answer to POP_MESSAGE and PEEK_MESSAGE."""
 
     pop_time: I64
@@ -42,8 +40,7 @@ class PopReply:
     order_count_info: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AckRequest:
+class AckRequest(NamedTuple):
     """Header of ACK_MESSAGE."""
 
     consumer_group: str
@@ -53,8 +50,7 @@ class AckRequest:
     offset: QueueOffset
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeInvisibleRequest:
+class ChangeInvisibleRequest(NamedTuple):
     """Header of CHANGE_MESSAGE_INVISIBLETIME."""
 
     consumer_group: str
@@ -65,8 +61,7 @@ class ChangeInvisibleRequest:
     invisible_time: I64
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeInvisibleReply:
+class ChangeInvisibleReply(NamedTuple):
     """Header of the answer to CHANGE_MESSAGE_INVISIBLETIME."""
 
     pop_time: I64
@@ -74,8 +69,7 @@ class ChangeInvisibleReply:
     revive_qid: I32
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationRequest:
+class NotificationRequest(NamedTuple):
     """Header of NOTIFICATION: tell me when there is something to pop."""
 
     consumer_group: str
@@ -87,16 +81,14 @@ class NotificationRequest:
     attempt_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationReply:
+class NotificationReply(NamedTuple):
     """Header of the answer to NOTIFICATION."""
 
     has_msg: bool = False
     polling_full: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PeekRequest:
+class PeekRequest(NamedTuple):
     """Header of PEEK_MESSAGE."""
 
     topic: str
@@ -105,8 +97,7 @@ class PeekRequest:
     max_msg_nums: I32 = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PollingRequest:
+class PollingRequest(NamedTuple):
     """Header of POLLING_INFO."""
 
     consumer_group: str
@@ -114,8 +105,7 @@ class PollingRequest:
     queue_id: I32 = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PollingReply:
+class PollingReply(NamedTuple):
     """Header of the answer to POLLING_INFO."""
 
     polling_num: I32

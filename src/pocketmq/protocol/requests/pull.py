@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final, NamedTuple
 
 from pocketmq.message.positions import QueueOffset
 from pocketmq.protocol.fields import I32, I64, wire
@@ -16,8 +15,7 @@ CLASS_FILTER: Final = 8
 LITE_PULL: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class PullRequest:
+class PullRequest(NamedTuple):
     """Header of 11 and 361. `subscription` counts only when HAS_SUBSCRIPTION is set."""
 
     consumer_group: str
@@ -33,11 +31,10 @@ class PullRequest:
     expression_type: str | None = None
     max_msg_bytes: I32 | None = None
     request_source: I32 | None = None
-    proxy_client_id: str | None = field(default=None, metadata=wire("proxyFrowardClientId"))
+    proxy_client_id: Annotated[str | None, wire("proxyFrowardClientId")] = None
 
 
-@dataclass(frozen=True, slots=True)
-class PullReply:
+class PullReply(NamedTuple):
     """Header of the answers 0, 19, 20 and 21. The body holds stored messages back to back."""
 
     suggest_which_broker_id: I64

@@ -3,7 +3,7 @@ QUERY_CONSUME_QUEUE (321)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Annotated, NamedTuple
 
 from pocketmq.message.positions import LogOffset, QueueOffset
 from pocketmq.protocol.fields import I32, I64, wire
@@ -11,8 +11,7 @@ from pocketmq.protocol.fields import I32, I64, wire
 _FIRST = QueueOffset(0)
 
 
-@dataclass(frozen=True, slots=True)
-class QueryMessageRequest:
+class QueryMessageRequest(NamedTuple):
     """Header of 12. `by_unique_key` makes `key` a message's UNIQ_KEY instead of a user's key."""
 
     topic: str
@@ -20,31 +19,28 @@ class QueryMessageRequest:
     max_num: I32
     begin_timestamp: I64
     end_timestamp: I64
-    by_unique_key: bool | None = field(default=None, metadata=wire("_UNIQUE_KEY_QUERY"))
+    by_unique_key: Annotated[bool | None, wire("_UNIQUE_KEY_QUERY")] = None
 
 
-@dataclass(frozen=True, slots=True)
-class QueryMessageReply:
+class QueryMessageReply(NamedTuple):
     """Header of the answer to 12. The body holds stored messages back to back."""
 
     index_last_update_timestamp: I64
     index_last_update_phyoffset: LogOffset
 
 
-@dataclass(frozen=True, slots=True)
-class ViewMessageRequest:
+class ViewMessageRequest(NamedTuple):
     """Header of 33. The answer's body is one stored message."""
 
     offset: LogOffset
     topic: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QueryQueueRequest:
-    """Header of 321: `count` consume queue entries from `index` on."""
+class QueryQueueRequest(NamedTuple):
+    """Header of 321: `entry_count` consume queue entries from `first_index` on."""
 
     topic: str
     queue_id: I32 = 0
-    index: QueueOffset = _FIRST
-    count: I32 = 0
+    first_index: Annotated[QueueOffset, wire("index")] = _FIRST
+    entry_count: Annotated[I32, wire("count")] = 0
     consumer_group: str | None = None

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pocketmq.protocol.fields import I32, I64
 
 
-@dataclass(frozen=True, slots=True)
-class RouteRequest:
+class RouteRequest(NamedTuple):
     """Header of GET_ROUTEINFO_BY_TOPIC (105)."""
 
     topic: str
     accept_standard_json_only: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterBrokerRequest:
+class RegisterBrokerRequest(NamedTuple):
     """Header of REGISTER_BROKER (103). `body_crc32` 0 means that the body is not checked."""
 
     broker_name: str
@@ -30,16 +28,14 @@ class RegisterBrokerRequest:
     body_crc32: I32 = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterBrokerReply:
+class RegisterBrokerReply(NamedTuple):
     """Header of the answer to 103; a slave learns its master's addresses here."""
 
     ha_server_addr: str | None = None
     master_addr: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerRequest:
+class BrokerRequest(NamedTuple):
     """Header of UNREGISTER_BROKER (104) and QUERY_DATA_VERSION (322): which broker is speaking."""
 
     broker_name: str
@@ -48,15 +44,13 @@ class BrokerRequest:
     broker_id: I64
 
 
-@dataclass(frozen=True, slots=True)
-class DataVersionReply:
+class DataVersionReply(NamedTuple):
     """Header of the answer to 322."""
 
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerHeartbeatRequest:
+class BrokerHeartbeatRequest(NamedTuple):
     """Header of BROKER_HEARTBEAT (904); the optional fields are for controllers."""
 
     cluster_name: str
@@ -70,16 +64,14 @@ class BrokerHeartbeatRequest:
     election_priority: I32 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerMemberGroupRequest:
+class BrokerMemberGroupRequest(NamedTuple):
     """Header of GET_BROKER_MEMBER_GROUP (901)."""
 
     cluster_name: str
     broker_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class MinBrokerIdChangeRequest:
+class MinBrokerIdChangeRequest(NamedTuple):
     """Header of NOTIFY_MIN_BROKER_ID_CHANGE (905), sent by the name server to brokers."""
 
     min_broker_id: I64 | None = None
@@ -89,23 +81,20 @@ class MinBrokerIdChangeRequest:
     ha_broker_addr: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterTopicRequest:
+class RegisterTopicRequest(NamedTuple):
     """Header of REGISTER_TOPIC_IN_NAMESRV (217)."""
 
     topic: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteTopicInNameserverRequest:
+class DeleteTopicInNameserverRequest(NamedTuple):
     """Header of DELETE_TOPIC_IN_NAMESRV (216); without a cluster the whole topic goes."""
 
     topic: str
     cluster_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PutKvRequest:
+class PutKvRequest(NamedTuple):
     """Header of PUT_KV_CONFIG (100). An absent namespace or key is refused by the handler."""
 
     namespace: str | None = None
@@ -113,51 +102,44 @@ class PutKvRequest:
     value: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KvRequest:
+class KvRequest(NamedTuple):
     """Header of GET_KV_CONFIG (101) and DELETE_KV_CONFIG (102)."""
 
     namespace: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class KvReply:
+class KvReply(NamedTuple):
     """Header of the answer to 101."""
 
     value: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KvNamespaceRequest:
+class KvNamespaceRequest(NamedTuple):
     """Header of GET_KVLIST_BY_NAMESPACE (219)."""
 
     namespace: str
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerNameRequest:
+class BrokerNameRequest(NamedTuple):
     """Header of WIPE_WRITE_PERM_OF_BROKER (205) and ADD_WRITE_PERM_OF_BROKER (327)."""
 
     broker_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class WipeWritePermReply:
+class WipeWritePermReply(NamedTuple):
     """Header of the answer to 205."""
 
     wipe_topic_count: I32
 
 
-@dataclass(frozen=True, slots=True)
-class AddWritePermReply:
+class AddWritePermReply(NamedTuple):
     """Header of the answer to 327."""
 
     add_topic_count: I32
 
 
-@dataclass(frozen=True, slots=True)
-class TopicsByClusterRequest:
+class TopicsByClusterRequest(NamedTuple):
     """Header of GET_TOPICS_BY_CLUSTER (224)."""
 
     cluster: str

@@ -7,14 +7,13 @@ this class; see `framing.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Annotated, NamedTuple
 
 from pocketmq.message.positions import LogOffset, QueueOffset
 from pocketmq.protocol.fields import I32, I64, wire
 
 
-@dataclass(frozen=True, slots=True)
-class SendRequest:
+class SendRequest(NamedTuple):
     """Header of 10 and 324; the body is the message body."""
 
     producer_group: str
@@ -30,31 +29,29 @@ class SendRequest:
     unit_mode: bool | None = None
     batch: bool | None = None
     max_reconsume_times: I32 | None = None
-    broker_name: str | None = field(default=None, metadata=wire("bname"))
+    broker_name: Annotated[str | None, wire("bname")] = None
 
 
-@dataclass(frozen=True, slots=True)
-class SendRequestV2:
+class SendRequestV2(NamedTuple):
     """Header of 310, 320 and 325: the same facts under one-letter names."""
 
-    producer_group: str = field(metadata=wire("a"))
-    topic: str = field(metadata=wire("b"))
-    default_topic: str = field(metadata=wire("c"))
-    default_topic_queue_nums: I32 = field(metadata=wire("d"))
-    queue_id: I32 = field(metadata=wire("e"))
-    sys_flag: I32 = field(metadata=wire("f"))
-    born_timestamp: I64 = field(metadata=wire("g"))
-    flag: I32 = field(metadata=wire("h"))
-    properties: str | None = field(default=None, metadata=wire("i"))
-    reconsume_times: I32 | None = field(default=None, metadata=wire("j"))
-    unit_mode: bool | None = field(default=None, metadata=wire("k"))
-    max_reconsume_times: I32 | None = field(default=None, metadata=wire("l"))
-    batch: bool | None = field(default=None, metadata=wire("m"))
-    broker_name: str | None = field(default=None, metadata=wire("n"))
+    producer_group: Annotated[str, wire("a")]
+    topic: Annotated[str, wire("b")]
+    default_topic: Annotated[str, wire("c")]
+    default_topic_queue_nums: Annotated[I32, wire("d")]
+    queue_id: Annotated[I32, wire("e")]
+    sys_flag: Annotated[I32, wire("f")]
+    born_timestamp: Annotated[I64, wire("g")]
+    flag: Annotated[I32, wire("h")]
+    properties: Annotated[str | None, wire("i")] = None
+    reconsume_times: Annotated[I32 | None, wire("j")] = None
+    unit_mode: Annotated[bool | None, wire("k")] = None
+    max_reconsume_times: Annotated[I32 | None, wire("l")] = None
+    batch: Annotated[bool | None, wire("m")] = None
+    broker_name: Annotated[str | None, wire("n")] = None
 
 
-@dataclass(frozen=True, slots=True)
-class SendReply:
+class SendReply(NamedTuple):
     """Header of the answer to a send. Java clients need `region` and `trace_on`, even on errors."""
 
     msg_id: str | None = None
@@ -63,12 +60,11 @@ class SendReply:
     transaction_id: str | None = None
     batch_uniq_id: str | None = None
     recall_handle: str | None = None
-    region: str | None = field(default=None, metadata=wire("MSG_REGION"))
-    trace_on: bool | None = field(default=None, metadata=wire("TRACE_ON"))
+    region: Annotated[str | None, wire("MSG_REGION")] = None
+    trace_on: Annotated[bool | None, wire("TRACE_ON")] = None
 
 
-@dataclass(frozen=True, slots=True)
-class SendBackRequest:
+class SendBackRequest(NamedTuple):
     """Header of 36: a consumer returns a message it could not handle. There is no body."""
 
     offset: LogOffset
@@ -80,8 +76,7 @@ class SendBackRequest:
     max_reconsume_times: I32 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PushReplyRequest:
+class PushReplyRequest(NamedTuple):
     """Header of 326: the broker hands a reply to the client that asked."""
 
     producer_group: str
@@ -100,8 +95,7 @@ class PushReplyRequest:
     unit_mode: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecallRequest:
+class RecallRequest(NamedTuple):
     """Header of 370: take back a timer message that is not delivered yet."""
 
     topic: str
@@ -109,8 +103,7 @@ class RecallRequest:
     producer_group: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecallReply:
+class RecallReply(NamedTuple):
     """Header of the answer to 370: the unique key of the recalled message."""
 
     msg_id: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pocketmq.protocol.fields import I32, I64
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTopicRequest:
+class CreateTopicRequest(NamedTuple):
     """Header of UPDATE_AND_CREATE_TOPIC (17) and UPDATE_AND_CREATE_STATIC_TOPIC (513).
 
     `attributes` is text such as `+message.type=FIFO,-reserve.time`.
@@ -26,15 +25,13 @@ class CreateTopicRequest:
     force: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TopicRequest:
+class TopicRequest(NamedTuple):
     """Header of 202, 215, 300 and 351: just a topic."""
 
     topic: str
 
 
-@dataclass(frozen=True, slots=True)
-class AllTopicConfigRequest:
+class AllTopicConfigRequest(NamedTuple):
     """Header of GET_ALL_TOPIC_CONFIG (21). All absent: everything at once."""
 
     topic_seq: I32 | None = None
@@ -42,15 +39,13 @@ class AllTopicConfigRequest:
     max_topic_num: I32 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AllTopicConfigReply:
+class AllTopicConfigReply(NamedTuple):
     """Header of the answer to 21."""
 
     total_topic_num: I32 | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QueueWriteProgressRequest:
+class QueueWriteProgressRequest(NamedTuple):
     """Header of CHECK_ROCKSDB_CQ_WRITE_PROGRESS (354)."""
 
     topic: str

@@ -3,8 +3,7 @@ RESUME_CHECK_HALF_MESSAGE (323)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pocketmq.message.positions import LogOffset, QueueOffset
 from pocketmq.protocol.fields import I32
@@ -15,8 +14,7 @@ COMMIT: Final = 8
 ROLLBACK: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
-class EndTransactionRequest:
+class EndTransactionRequest(NamedTuple):
     """Header of 37. `tran_state_table_offset` is the half message's queue offset."""
 
     producer_group: str
@@ -29,8 +27,7 @@ class EndTransactionRequest:
     topic: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CheckTransactionRequest:
+class CheckTransactionRequest(NamedTuple):
     """Header of 39, sent by the broker to a producer; the body is the half message."""
 
     tran_state_table_offset: QueueOffset
@@ -41,8 +38,7 @@ class CheckTransactionRequest:
     offset_msg_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeCheckRequest:
+class ResumeCheckRequest(NamedTuple):
     """Header of 323. `msg_id` is an offset message id."""
 
     topic: str | None = None

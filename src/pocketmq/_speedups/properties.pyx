@@ -10,6 +10,7 @@ cdef enum:
     NO_WAIT = 2
     SPECIAL = 4
     HAS_KEYS = 8
+    UNTERMINATED = 16
 
 
 cdef inline bint same(const uint8_t* p, Py_ssize_t size, const char* name, Py_ssize_t n) noexcept nogil:
@@ -58,8 +59,8 @@ def scan_send_properties(bytes properties):
     cdef const uint8_t* key = NULL
     cdef Py_ssize_t key_size = 0, name_size, value_size
     cdef int marks = 0
-    if size and end[-1] != 2:
-        marks = REWRITE
+    if size and p[size - 1] != 2:
+        marks = UNTERMINATED
     while p < end:
         stop = <const uint8_t*>memchr(p, 2, end - p)
         if stop == NULL:

@@ -493,16 +493,22 @@ cdef const uint8_t* string_end(
     const uint8_t* p, const uint8_t* end, bint* escaped
 ) noexcept nogil:
     """From behind the opening quote to the closing quote; NULL when there is none."""
-    escaped[0] = False
+    cdef bint found = False
+    cdef uint8_t c
     while p < end:
-        if p[0] == 34:
-            return p
-        if p[0] == 92:
-            escaped[0] = True
+        c = p[0]
+        if c > 92 or (c > 34 and c < 92):
             p += 1
-        elif p[0] < 32:
+        elif c == 34:
+            escaped[0] = found
+            return p
+        elif c == 92:
+            found = True
+            p += 2
+        elif c < 32:
             return NULL
-        p += 1
+        else:
+            p += 1
     return NULL
 
 

@@ -19,6 +19,8 @@ SPECIAL: Final = 4
 """A message model is asked for: delay, timer, transaction, inner batch, several queues, recall."""
 HAS_KEYS: Final = 8
 """KEYS is present."""
+UNTERMINATED: Final = 16
+"""The last separator is missing."""
 
 _BROKER_SETS: Final = frozenset((b"POP_CK", b"MSG_REGION", b"TRACE_ON", b"CLUSTER", b"__CRC32#"))
 _MODELS: Final = frozenset(
@@ -57,7 +59,7 @@ def scan_send_properties(properties: bytes) -> tuple[bytes, int]:
         elif name in _MODELS:
             marks |= SPECIAL
     if properties and not properties.endswith(b"\x02"):
-        marks |= REWRITE
+        marks |= UNTERMINATED
     return unique_key, marks
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import socket
 import ssl
 
 from pocketmq.errors import ListenFailed, ProtocolError
@@ -31,22 +32,36 @@ class Server:
         self._service = _Tracking(service, self)
         self._config = config
         self._tls: ssl.SSLContext | None = None
+        self._socket: socket.socket | None = None
         self._listener: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._preambles: set[_Preamble] = set()
         self._connections: set[Connection] = set()
 
-    async def start(self) -> None:
-        """Listen. Raise ListenFailed when the port cannot be had, ConfigError for bad TLS files."""
-        self._tls = server_context(self._config)
-        loop = asyncio.get_running_loop()
+    def bind(self) -> None:
+        """Take the port without serving yet. Raise ListenFailed when it cannot be had.
+
+        `start` does this too; binding first tells the port before anything else is opened.
+        """
         host, port = self._config.host, self._config.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._listener = await loop.create_server(
-                lambda: _Preamble(self), host, port, backlog=self._config.backlog
+            self._socket = socket.create_server(
+                (host, port), family=family, backlog=self._config.backlog
             )
         except OSError as error:
             raise ListenFailed(_listen_remark(Address(host, port), error)) from None
+
+    async def start(self) -> None:
+        """Listen. Raise ListenFailed when the port cannot be had, ConfigError for bad TLS files."""
+        self._tls = server_context(self._config)
+        if self._socket is None:
+            self.bind()
+        assert self._socket is not None, "bind took the port"
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(
+            lambda: _Preamble(self), sock=self._socket, backlog=self._config.backlog
+        )
         self._schedule_sweep()
 
     async def stop(self, drain_timeout_seconds: float = 5.0) -> None:
@@ -74,12 +89,15 @@ class Server:
         if self._listener is not None:
             await self._listener.wait_closed()
             self._listener = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     @property
     def port(self) -> int:
         """The port listened on; useful when 0 was asked for."""
-        assert self._listener is not None, "the server is not started"
-        return int(self._listener.sockets[0].getsockname()[1])
+        assert self._socket is not None, "the server is not bound"
+        return int(self._socket.getsockname()[1])
 
     @property
     def connections(self) -> set[Connection]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Final
 
 from pocketmq import _speedups
+from pocketmq.message.ids import offset_message_id
 from pocketmq.protocol import headers
 from pocketmq.protocol.command import FLAG_RESPONSE, ROCKETMQ, WIRE_VERSION, Command
 from pocketmq.protocol.framing import encode_frame, encode_head
 
-__all__ = ["SendReplies", "encode_pull_head", "encode_send_reply", "message_id"]
+__all__ = ["SendReplies", "encode_pull_head", "encode_send_reply", "send_reply_fields"]
 
 
 class SendReplies:
@@ -61,16 +62,11 @@ class SendReplies:
         if encoded is not None:
             return encoded
         fields = send_reply_fields(
-            message_id(self._store_host, log_offset), queue_id, queue_offset, unique_key
+            offset_message_id(self._store_host, log_offset), queue_id, queue_offset, unique_key
         )
         command = Command(code, opaque=opaque, flag=FLAG_RESPONSE, serialization=serialization)
         command.fields = fields | self._constant
         return encode_frame(command)
-
-
-def message_id(store_host: bytes, log_offset: int) -> str:
-    """The offset message id: host, port and commit-log offset in upper-case hex."""
-    return (store_host + log_offset.to_bytes(8, "big", signed=True)).hex().upper()
 
 
 def send_reply_fields(
@@ -97,7 +93,7 @@ def encode_send_reply(
     version: int,
 ) -> bytes | None:
     """The frame of a send's answer; None when the key has characters that JSON escapes."""
-    ids = message_id(store_host, log_offset)
+    ids = offset_message_id(store_host, log_offset)
     if serialization == ROCKETMQ:
         fields = send_reply_fields(ids, queue_id, queue_offset, unique_key)
         head = headers.encode_binary((code, 3, version, opaque, FLAG_RESPONSE, None, fields))

@@ -1,0 +1,214 @@
+"""PULL_MESSAGE (11) and LITE_PULL_MESSAGE (361): hand out messages of one queue.
+
+The answer's body is the stored records themselves, as views of the commit log. A pull that finds
+nothing new is held when its client allows it; one that needs pages which are not in memory waits
+while another thread reads them in, so that it delays nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pocketmq.broker.config import PullConfig
+from pocketmq.broker.handlers.pull_gate import PullGate
+from pocketmq.broker.services.cold_reads import ColdReadService
+from pocketmq.broker.services.long_poll import HeldPull, LongPollService
+from pocketmq.broker.state.offsets import OffsetTable
+from pocketmq.broker.state.statistics import Statistics
+from pocketmq.net import Connection, Handler
+from pocketmq.net.connection import EncodedReply, FrameHandler
+from pocketmq.net.dispatch import error_reply
+from pocketmq.protocol.codes import RequestCode, ResponseCode
+from pocketmq.protocol.command import FLAG_ONEWAY, WIRE_VERSION, Command
+from pocketmq.protocol.fields import decode_fields
+from pocketmq.protocol.framing import Frame, PullFields, encode_frame, frame_to_command, untyped
+from pocketmq.protocol.replies import encode_pull_head
+from pocketmq.protocol.requests.pull import COMMIT_OFFSET_VALID, MAY_SUSPEND, PullRequest
+from pocketmq.store import MessageStore, PullStatus
+
+MASTER_ID: Final = 0
+
+_CODES: Final[dict[PullStatus, int]] = {
+    PullStatus.FOUND: ResponseCode.SUCCESS,
+    PullStatus.NO_MATCHED_MESSAGE: ResponseCode.PULL_RETRY_IMMEDIATELY,
+    PullStatus.MESSAGE_WAS_REMOVING: ResponseCode.PULL_RETRY_IMMEDIATELY,
+    PullStatus.OFFSET_FOUND_NULL: ResponseCode.PULL_NOT_FOUND,
+    PullStatus.OFFSET_OVERFLOW_ONE: ResponseCode.PULL_NOT_FOUND,
+    PullStatus.OFFSET_OVERFLOW_BADLY: ResponseCode.PULL_OFFSET_MOVED,
+    PullStatus.OFFSET_TOO_SMALL: ResponseCode.PULL_OFFSET_MOVED,
+}
+_REMARKS: Final = {status: status.name.encode() for status in PullStatus}
+_OFFSET_RESET: Final = b"OFFSET_RESET"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    """One pull under way. `first` is false when it runs again after being held."""
+
+    connection: Connection
+    code: int
+    opaque: int
+    serialization: int
+    fields: PullFields
+    first: bool
+
+
+class PullHandler:
+    """Serves pulls."""
+
+    def __init__(
+        self,
+        gate: PullGate,
+        store: MessageStore,
+        offsets: OffsetTable,
+        statistics: Statistics,
+        long_poll: LongPollService,
+        cold_reads: ColdReadService,
+        config: PullConfig,
+    ) -> None:
+        self._gate = gate
+        self._store = store
+        self._offsets = offsets
+        self._statistics = statistics
+        self._long_poll = long_poll
+        self._cold_reads = cold_reads
+        self._config = config
+
+    def frame_handlers(self) -> Mapping[int, FrameHandler]:
+        """The codes served from typed frames."""
+        return {
+            RequestCode.PULL_MESSAGE: self.handle_frame,
+            RequestCode.LITE_PULL_MESSAGE: self.handle_frame,
+        }
+
+    def routes(self) -> Mapping[int, Handler]:
+        """The same codes, for frames that are odd in some way."""
+        return {
+            RequestCode.PULL_MESSAGE: self.handle,
+            RequestCode.LITE_PULL_MESSAGE: self.handle,
+        }
+
+    def handle_frame(self, connection: Connection, data: bytes, frame: Frame) -> EncodedReply:
+        """Answer a typed pull."""
+        code, opaque, flag, serialization, _, _, _, fields, _, _ = frame
+        if flag & FLAG_ONEWAY:
+            return None
+        pull = _Pull(connection, code, opaque, serialization, fields, True)  # type: ignore[arg-type]
+        try:
+            return self._serve(pull)
+        except Exception as error:  # noqa: BLE001 - the edge of this handler
+            command = frame_to_command(data, untyped(frame))
+            return encode_frame(error_reply(command, error, connection))
+
+    def handle(self, connection: Connection, command: Command) -> None:
+        """Answer a pull that came with unusual fields. Raise Refused or ProtocolError."""
+        request = decode_fields(PullRequest, command.fields)
+        fields = PullFields(
+            request.consumer_group,
+            request.topic,
+            request.queue_id,
+            request.queue_offset,
+            request.max_msg_nums,
+            request.sys_flag,
+            request.commit_offset,
+            request.suspend_timeout_millis,
+            request.subscription,
+            request.sub_version or 0,
+            request.expression_type,
+        )
+        if not command.is_oneway:
+            self._run(
+                _Pull(connection, command.code, command.opaque, command.serialization, fields, True)
+            )
+
+    def _run(self, pull: _Pull) -> None:
+        """Serve a pull and write the answer, if there is one now."""
+        try:
+            reply = self._serve(pull)
+        except Exception as error:  # noqa: BLE001 - the edge of this handler
+            command = Command(pull.code, opaque=pull.opaque, serialization=pull.serialization)
+            reply = encode_frame(error_reply(command, error, pull.connection))
+        if reply is not None:
+            pull.connection.write([reply] if isinstance(reply, bytes) else reply)
+
+    def _serve(self, pull: _Pull) -> EncodedReply:
+        fields = pull.fields
+        group, topic, queue_id, queue_offset, count, sys_flag, commit_offset = fields[:7]
+        wanted = self._gate.admit(pull.code, fields)
+        if pull.first and sys_flag & COMMIT_OFFSET_VALID:
+            self._offsets.commit(group, topic, queue_id, commit_offset)
+        if self._config.server_side_reset:
+            reset_to = self._offsets.take_reset(group, topic, queue_id)
+            if reset_to is not None:
+                return self._reset_answer(pull, reset_to)
+        hashes = wanted.tag_hashes or None
+        count = min(max(count, 1), self._config.count_max)
+        result = self._store.pull(topic, queue_id, queue_offset, count, hashes)
+        if result.cold:
+            self._cold_reads.bring_in(result, lambda: self._run(pull))
+            return None
+        status = result.status
+        code = _CODES.get(status)
+        if code is None:  # an empty queue: only offset 0 is right for it
+            code = ResponseCode.PULL_OFFSET_MOVED if queue_offset else ResponseCode.PULL_NOT_FOUND
+        self._offsets.note_pull(group, topic, queue_id, result.next_offset)
+        if code == ResponseCode.PULL_NOT_FOUND and pull.first and sys_flag & MAY_SUSPEND:
+            if self._hold(pull, hashes):
+                return None
+        elif result.count:
+            self._statistics.get(group, topic, result.count, result.bytes)
+        head = encode_pull_head(
+            pull.serialization,
+            pull.opaque,
+            result.next_offset,
+            result.min_offset,
+            result.max_offset,
+            MASTER_ID,
+            0,
+            0,
+            code,
+            _REMARKS[status],
+            WIRE_VERSION,
+            result.bytes,
+        )
+        assert head is not None, "a status name fits the answer's buffer"
+        return [head, *result.views] if result.count else head
+
+    def _hold(self, pull: _Pull, hashes: frozenset[int] | None) -> bool:
+        group, topic, queue_id, queue_offset, _, sys_flag, commit_offset, timeout_ms = pull.fields[
+            :8
+        ]
+        if not self._config.long_polling:
+            timeout_ms = self._config.short_polling_ms
+        timeout_ms = min(max(timeout_ms, 0), self._config.hold_ms_max)
+        again = _Pull(
+            pull.connection, pull.code, pull.opaque, pull.serialization, pull.fields, False
+        )
+        held = HeldPull(
+            pull.connection,
+            (topic, queue_id),
+            queue_offset,
+            hashes,
+            self._long_poll.deadline(timeout_ms),
+            lambda: self._run(again),
+        )
+        return self._long_poll.hold(held)
+
+    def _reset_answer(self, pull: _Pull, reset_to: int) -> EncodedReply:
+        smallest, largest = self._store.queue_offsets(pull.fields[1], pull.fields[2])
+        return encode_pull_head(
+            pull.serialization,
+            pull.opaque,
+            reset_to,
+            smallest,
+            largest,
+            MASTER_ID,
+            0,
+            0,
+            ResponseCode.PULL_OFFSET_MOVED,
+            _OFFSET_RESET,
+            WIRE_VERSION,
+            0,
+        )

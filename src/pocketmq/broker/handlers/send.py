@@ -1,0 +1,252 @@
+"""SEND_MESSAGE (10), SEND_MESSAGE_V2 (310) and SEND_BATCH_MESSAGE (320): keep messages.
+
+Nearly every send is plain: a known topic, an existing queue, properties to be stored as they came.
+`handle_frame` serves those straight from the typed frame. Whatever is not plain goes through
+`SendGate`, which decides in Apache's order where the message goes or why it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pocketmq.broker.handlers.send_gate import Route, SendGate
+from pocketmq.broker.rules import send_refusals
+from pocketmq.broker.services.dispatch import DispatchService
+from pocketmq.broker.services.flush import FlushService
+from pocketmq.broker.state.statistics import Statistics
+from pocketmq.errors import MalformedBody, Refused, StoreError
+from pocketmq.message.ids import new_unique_key, offset_message_id
+from pocketmq.message.properties import decode_properties, encode_properties
+from pocketmq.message.send_properties import (
+    NO_WAIT,
+    REWRITE,
+    SPECIAL,
+    UNTERMINATED,
+    scan_send_properties,
+)
+from pocketmq.net import Connection, Handler
+from pocketmq.net.connection import EncodedReply, FrameHandler
+from pocketmq.net.dispatch import error_reply
+from pocketmq.protocol.codes import RequestCode
+from pocketmq.protocol.command import FLAG_ONEWAY, FLAG_RESPONSE, Body, Command
+from pocketmq.protocol.fields import decode_fields
+from pocketmq.protocol.framing import Frame, SendFields, encode_frame
+from pocketmq.protocol.replies import SendReplies, send_reply_fields
+from pocketmq.protocol.requests.send import SendRequest, SendRequestV2
+from pocketmq.store import MessageStore
+
+_UNUSUAL: Final = REWRITE | SPECIAL | UNTERMINATED
+_BODY_VIEW_BYTES_MIN: Final = 64 * 1024
+_REMOVED: Final = ("POP_CK", "__CRC32#")
+
+
+class SendHandler:
+    """Serves sends."""
+
+    def __init__(
+        self,
+        gate: SendGate,
+        store: MessageStore,
+        dispatch: DispatchService,
+        flush: FlushService,
+        statistics: Statistics,
+        replies: SendReplies,
+        cluster: str,
+    ) -> None:
+        self._gate = gate
+        self._open_topics = gate.open_topics
+        self._append = store.append
+        self._append_batch = store.append_batch
+        self._store_host = store.store_host
+        self._wake = dispatch.wake
+        self._flush = flush
+        self._is_sync = flush.is_sync
+        self._statistics = statistics
+        self._replies = replies
+        self._encode = replies.encode
+        self._own = {**replies.constant_fields, "CLUSTER": cluster}
+        self._suffix = encode_properties(self._own).encode()
+
+    def frame_handlers(self) -> Mapping[int, FrameHandler]:
+        """The codes served from typed frames."""
+        return {
+            RequestCode.SEND_MESSAGE_V2: self.handle_frame,
+            RequestCode.SEND_BATCH_MESSAGE: self.handle_frame,
+        }
+
+    def routes(self) -> Mapping[int, Handler]:
+        """All codes, for frames that are odd in some way."""
+        return {
+            RequestCode.SEND_MESSAGE: self.handle,
+            RequestCode.SEND_MESSAGE_V2: self.handle,
+            RequestCode.SEND_BATCH_MESSAGE: self.handle,
+        }
+
+    def handle_frame(self, connection: Connection, data: bytes, frame: Frame) -> EncodedReply:
+        """Store the message of a typed frame and answer."""
+        code, opaque, flag, serialization, _, version, _, fields, start, end = frame
+        _, topic, _, _, queue_id, sys_flag, born_ms, app_flag, properties, times, _, _, batch = (
+            fields
+        )
+        open_topic = self._open_topics.get(topic)
+        unique_key, marks = scan_send_properties(properties)
+        if (
+            open_topic is None
+            or marks & _UNUSUAL
+            or not unique_key
+            or batch
+            or code != 310
+            or not 0 <= queue_id < open_topic.queue_count
+            or start == end
+            or end - start > _BODY_VIEW_BYTES_MIN
+        ):
+            body = memoryview(data)[start:end]
+            request = Command(
+                code, opaque=opaque, flag=flag, version=version, serialization=serialization
+            )
+            return self._serve(connection, request, SendFields(*fields), body)
+        try:
+            log_offset, size, queue_offset, _ = self._append(
+                topic,
+                queue_id,
+                app_flag,
+                sys_flag,
+                born_ms,
+                connection.peer_packed,
+                times,
+                0,
+                data[start:end],
+                properties + self._suffix,
+            )
+        except StoreError as error:
+            request = Command(code, opaque=opaque, flag=flag, serialization=serialization)
+            return self._refusal(connection, request, send_refusals.from_store(error))
+        self._wake()
+        open_topic.count(size)
+        if flag & FLAG_ONEWAY:
+            return None
+        if self._is_sync and not marks & NO_WAIT:
+            self._flush.hold(
+                connection,
+                self._encode,
+                serialization,
+                opaque,
+                log_offset,
+                queue_id,
+                queue_offset,
+                unique_key,
+            )
+            return None
+        return self._encode(serialization, opaque, log_offset, queue_id, queue_offset, unique_key)
+
+    def handle(self, connection: Connection, command: Command) -> None:
+        """Store the message of a request with unusual fields. Raise ProtocolError."""
+        header: SendRequest | SendRequestV2
+        if command.code == RequestCode.SEND_MESSAGE:
+            header = decode_fields(SendRequest, command.fields)
+        else:
+            header = decode_fields(SendRequestV2, command.fields)
+        times = header.max_reconsume_times
+        fields = SendFields(
+            header.producer_group,
+            header.topic,
+            header.default_topic,
+            header.default_topic_queue_nums,
+            header.queue_id,
+            header.sys_flag,
+            header.born_timestamp,
+            header.flag,
+            (header.properties or "").encode(),
+            header.reconsume_times or 0,
+            bool(header.unit_mode),
+            -1 if times is None else times,
+            bool(header.batch),
+        )
+        reply = self._serve(connection, command, fields, command.body)
+        if reply is not None:
+            connection.write([reply] if isinstance(reply, bytes) else reply)
+
+    def _serve(
+        self, connection: Connection, request: Command, fields: SendFields, body: Body
+    ) -> EncodedReply:
+        try:
+            return self._store(connection, request, fields, body)
+        except (StoreError, MalformedBody) as error:
+            return self._refusal(connection, request, send_refusals.from_store(error))
+        except Exception as error:  # noqa: BLE001 - the edge of this handler
+            return self._refusal(connection, request, error)
+
+    def _refusal(self, connection: Connection, request: Command, error: Exception) -> EncodedReply:
+        if request.flag & FLAG_ONEWAY:
+            return None
+        reply = error_reply(request, error, connection)
+        reply.fields = reply.fields | self._replies.constant_fields
+        return encode_frame(reply)
+
+    def _store(
+        self, connection: Connection, request: Command, fields: SendFields, body: Body
+    ) -> EncodedReply:
+        batch = fields.batch or request.code == RequestCode.SEND_BATCH_MESSAGE
+        properties = decode_properties(fields.properties.decode())
+        route = self._gate.route(fields, properties, request.version, batch, len(body))
+        if self._is_sync and self._flush.waiting >= self._gate.waiting_for_disk_max:
+            raise send_refusals.too_many_waiting(self._flush.waiting)
+        unique_key = properties.get("UNIQ_KEY", "")
+        if batch:
+            places, queue_offset, _ = self._append_batch(
+                route.topic,
+                route.queue_id,
+                fields.flag,
+                fields.sys_flag,
+                fields.born_timestamp_ms,
+                connection.peer_packed,
+                fields.reconsume_times,
+                body,
+            )
+            size = sum(size for _, size in places)
+            ids = ",".join([offset_message_id(self._store_host, at) for at, _ in places])
+            self._statistics.put(route.topic, len(places), size)
+        else:
+            unique_key = unique_key or new_unique_key(self._gate.now_ms())
+            log_offset, size, queue_offset, _ = self._append(
+                route.topic,
+                route.queue_id,
+                fields.flag,
+                fields.sys_flag | route.sys_flag,
+                fields.born_timestamp_ms,
+                connection.peer_packed,
+                fields.reconsume_times,
+                0,
+                body,
+                self._stored_properties(properties, unique_key, route),
+            )
+            ids = offset_message_id(self._store_host, log_offset)
+            self._statistics.put(route.topic, 1, size)
+        self._wake()
+        if request.flag & FLAG_ONEWAY:
+            return None
+        answer = Command(
+            0, opaque=request.opaque, flag=FLAG_RESPONSE, serialization=request.serialization
+        )
+        answer.fields = send_reply_fields(
+            ids, route.answered_queue_id, queue_offset, unique_key.encode()
+        )
+        answer.fields |= self._replies.constant_fields
+        if self._is_sync and properties.get("WAIT") != "false":
+            self._flush.hold(connection, _encode_answer, answer)
+            return None
+        return encode_frame(answer)
+
+    def _stored_properties(
+        self, properties: dict[str, str], unique_key: str, route: Route
+    ) -> bytes:
+        for name in _REMOVED:
+            properties.pop(name, None)
+        stored = {**properties, "UNIQ_KEY": unique_key, **self._own, **route.properties}
+        return encode_properties(stored).encode()
+
+
+def _encode_answer(answer: Command, code: int) -> bytes:
+    answer.code = code
+    return encode_frame(answer)

@@ -1,0 +1,192 @@
+"""Brings what was appended safely onto the disk.
+
+ASYNC_FLUSH: a loop flushes now and then; sends are answered at once.
+
+SYNC_FLUSH is a group commit. Answers wait in a batch. One flush runs at a time, on the one thread
+made for it; what arrives meanwhile forms the next batch. When the flush is through, exactly the
+answers that waited for it leave. Clients that answer in step form a cohort: its first member would
+start a flush that the others just miss, so a flush waits for the cohort, at most half as long as
+the last flush took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from pocketmq.clock import Clock
+from pocketmq.errors import StoreError
+from pocketmq.net import Connection
+from pocketmq.store import MessageStore
+from pocketmq.store.config import FlushConfig
+
+_log = logging.getLogger(__name__)
+
+CODE_OK: Final = 0
+CODE_FLUSH_TIMEOUT: Final = 10
+
+Encode = Callable[..., bytes]
+Held = tuple[Connection, Encode, tuple[Any, ...]]
+
+
+class FlushService:
+    """Flushes the commit log, and holds answers until their messages are durable."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        config: FlushConfig,
+        clock: Clock,
+        on_durable: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._clock = clock
+        self._on_durable = on_durable
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pocketmq-flush")
+        self._batch: list[Held] = []
+        self._flying: list[Held] = []
+        self._last_count = 0
+        self._last_seconds = 0.0
+        self._began = 0.0
+        self._patience: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._running = False
+        self._stopping = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._periodic: asyncio.TimerHandle | None = None
+
+    @property
+    def is_sync(self) -> bool:
+        """True when sends are answered only after their message is on the disk."""
+        return self._config.mode == "SYNC_FLUSH"
+
+    @property
+    def waiting(self) -> int:
+        """Answers held until their messages are durable."""
+        return len(self._batch) + len(self._flying)
+
+    def start(self) -> None:
+        """Begin the periodic flush."""
+        self._schedule_periodic()
+
+    async def stop(self) -> None:
+        """Flush what is left, answer who waits, end the thread."""
+        self._stopping = True
+        if self._periodic is not None:
+            self._periodic.cancel()
+        while self._running or self._batch:
+            if not self._running:
+                self._fly()
+            await self._idle.wait()
+        self._thread.shutdown(wait=True)
+
+    def hold(self, connection: Connection, encode: Encode, *args: Any) -> None:
+        """Answer with `encode(*args, code)` once all that is appended by now is durable."""
+        self._batch.append((connection, encode, args))
+        if self._running:
+            return
+        if self._patience is None:
+            self._fly()
+        elif len(self._batch) >= self._last_count:
+            self._patience.cancel()
+            self._patience = None
+            self._fly()
+
+    # -- one flush --------------------------------------------------------------------------
+
+    def _fly(self) -> None:
+        self._running = True
+        self._idle.clear()
+        self._patience = None
+        self._flying, self._batch = self._batch, []
+        self._began = self._clock.monotonic()
+        if self._flying:
+            timeout = self._config.sync_timeout_ms / 1000
+            self._deadline = self._loop.call_later(timeout, self._give_up)
+        self._thread.submit(self._flush_on_thread)
+
+    def _flush_on_thread(self) -> None:
+        error: Exception | None = None
+        try:
+            self._store.flush_log()
+        except (StoreError, OSError) as failure:
+            error = failure
+        try:
+            self._loop.call_soon_threadsafe(self._landed, error)
+        except RuntimeError:
+            _log.warning("the event loop ended before a flush did")
+
+    def _landed(self, error: Exception | None) -> None:
+        self._running = False
+        self._last_seconds = self._clock.monotonic() - self._began
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        held, self._flying = self._flying, []
+        if held:
+            self._last_count = len(held)
+        if error is not None:
+            _log.error("the commit log cannot be flushed; writes are refused reason=%s", error)
+            _answer(held, CODE_FLUSH_TIMEOUT)
+        else:
+            self._on_durable()
+            _answer(held, CODE_OK)
+        if self._batch:
+            self._next()
+        else:
+            # The cohort just answered may come back at once: be ready to wait for all of it.
+            if held and self._last_count > 1 and not self._stopping:
+                self._patience = self._loop.call_later(self._last_seconds / 2, self._fly_if_any)
+            self._idle.set()
+
+    def _next(self) -> None:
+        if len(self._batch) >= self._last_count or self._stopping:
+            self._fly()
+        else:
+            self._patience = self._loop.call_later(self._last_seconds / 2, self._fly_if_any)
+            self._idle.set()
+
+    def _fly_if_any(self) -> None:
+        self._patience = None
+        if self._batch and not self._running:
+            self._fly()
+
+    def _give_up(self) -> None:
+        held, self._flying = self._flying, []
+        self._deadline = None
+        _log.warning(
+            "%d messages are stored but not confirmed on disk within %d ms",
+            len(held),
+            self._config.sync_timeout_ms,
+        )
+        _answer(held, CODE_FLUSH_TIMEOUT)
+
+    # -- now and then -----------------------------------------------------------------------
+
+    def _schedule_periodic(self) -> None:
+        interval = self._config.interval_ms / 1000
+        self._periodic = self._loop.call_later(interval, self._flush_periodically)
+
+    def _flush_periodically(self) -> None:
+        if not self._running and self._patience is None and self._store.flush_due():
+            self._fly()
+        self._schedule_periodic()
+
+
+def _answer(held: list[Held], code: int) -> None:
+    """Write each connection's answers in one go."""
+    by_connection: dict[Connection, list[bytes | bytearray | memoryview]] = {}
+    for connection, encode, args in held:
+        answers = by_connection.get(connection)
+        if answers is None:
+            by_connection[connection] = [encode(*args, code)]
+        else:
+            answers.append(encode(*args, code))
+    for connection, buffers in by_connection.items():
+        connection.write(buffers)

@@ -24,7 +24,7 @@ _NOT_SETTINGS = ("PURE", "REQUIRE_", "TEST_", "BENCH_", "INTEROP_")
 class Entry:
     """One thing somebody wrote: a name, a value, and where.
 
-    `section` is set where the source belongs to one program, as a `namesrv.conf` does.
+    `section` is the one meant where several have a setting of this name.
     """
 
     name: str
@@ -33,8 +33,12 @@ class Entry:
     section: str | None = None
 
 
-def read_file(path: Path, section: str | None = None) -> list[Entry]:
-    """Read a TOML or properties file. Raise ConfigError when it cannot be read or understood."""
+def read_file(path: Path) -> list[Entry]:
+    """Read a TOML or properties file. Raise ConfigError when it cannot be read or understood.
+
+    RocketMQ gives each program its own properties file, so names in a file called `namesrv.conf`
+    mean the name server where they could mean both, and the broker in any other.
+    """
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -47,8 +51,7 @@ def read_file(path: Path, section: str | None = None) -> list[Entry]:
         text = raw.decode("latin-1")
     if path.suffix == ".toml":
         return list(_toml_entries(text, str(path)))
-    if section is None and "namesrv" in path.name:
-        section = "nameserver"
+    section = "nameserver" if "namesrv" in path.name else "broker"
     return [
         Entry(name, value, f"{path} line {line}", section)
         for line, name, value in parse_properties(text)

@@ -1,0 +1,23 @@
+"""What a server says when it is ready: where it is, where the data is, what to try next."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import pocketmq
+from pocketmq.cli.version import build_words
+
+Row = tuple[str, str]
+
+
+def show_banner(rows: Sequence[Row], next_step: str) -> None:
+    """Print the banner to standard output."""
+    stdout = sys.stdout
+    bold, dim, plain = ("\x1b[1m", "\x1b[2m", "\x1b[0m") if stdout.isatty() else ("", "", "")
+    build = "; ".join(build_words())
+    width = max(len(label) for label, _ in rows)
+    lines = [f"{bold}PocketMQ {pocketmq.__version__}{plain} is ready {dim}({build}){plain}", ""]
+    lines += [f"  {label:<{width}}   {bold}{value}{plain}" for label, value in rows]
+    lines += ["", f"  {next_step}", "  Stop with Ctrl-C.", ""]
+    print("\n".join(lines), file=stdout, flush=True)

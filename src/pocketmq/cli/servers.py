@@ -1,0 +1,261 @@
+"""`pocketmq up`, `nameserver` and `broker`: the commands that start servers."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pocketmq.cli.banner import Row, show_banner
+from pocketmq.cli.configuring import Flags, configured
+from pocketmq.cli.logs import Format, set_up_logs
+from pocketmq.cli.running import Processes, run, serve
+from pocketmq.errors import ListenFailed
+from pocketmq.settings import Entry, Resolved
+
+if TYPE_CHECKING:
+    from pocketmq.broker.config import BrokerConfig
+    from pocketmq.nameserver.config import NameServerConfig
+
+_log = logging.getLogger(__name__)
+
+_SHARED = (
+    click.option(
+        "-c",
+        "--config",
+        "files",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        metavar="FILE",
+        help="Read a TOML file, or an Apache broker.conf or namesrv.conf as it is.",
+    ),
+    click.option(
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set anything, by RocketMQ's name or ours.",
+    ),
+    click.option("--host", metavar="ADDRESS", help="Listen here instead of 127.0.0.1."),
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Keep the data here instead of in the user's data directory.",
+    ),
+    click.option(
+        "--ephemeral",
+        is_flag=True,
+        help="Keep the data in memory; it is gone at exit.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Write logs for people or for machines.",
+    ),
+    click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        show_default=True,
+        help="Write logs from this level up.",
+    ),
+)
+_NAME_SERVER_PORT = click.option(
+    "--nameserver-port", metavar="PORT", help="The name server's port.  [default: 9876]"
+)
+_BROKER_PORT = click.option(
+    "--broker-port", metavar="PORT", help="The broker's port.  [default: 10911]"
+)
+
+
+def _shared(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_SHARED):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_NAME_SERVER_PORT
+@_BROKER_PORT
+@_shared
+def up(nameserver_port: str | None, broker_port: str | None, **options: Any) -> None:
+    """Start a name server and a broker."""
+    from pocketmq.broker.config import BrokerConfig
+    from pocketmq.nameserver.config import NameServerConfig
+
+    sections = {"broker": BrokerConfig(), "nameserver": NameServerConfig()}
+    flags = _flags(options, _ports(nameserver_port, broker_port))
+    with configured(sections, flags) as resolved:
+        _begin(resolved, options)
+        broker, nameserver = resolved.config(BrokerConfig), resolved.config(NameServerConfig)
+        _serve(flags, broker.store.root, lambda p: _start_both(p, nameserver, broker, options))
+
+
+@click.command()
+@click.option("--port", "--nameserver-port", metavar="PORT", help="[default: 9876]")
+@_shared
+def nameserver(port: str | None, **options: Any) -> None:
+    """Start a name server alone."""
+    from pocketmq.nameserver.config import NameServerConfig
+
+    flags = _flags(options, _ports(port, None))
+    with configured({"nameserver": NameServerConfig()}, flags) as resolved:
+        _begin(resolved, options)
+        config = resolved.config(NameServerConfig)
+
+        async def start(processes: Processes) -> None:
+            address = await _start_name_server(processes, config)
+            _ready([("name server", address)], _try_client(address), options)
+
+        _serve(flags, None, start)
+
+
+@click.command()
+@click.option("--port", "--broker-port", metavar="PORT", help="[default: 10911]")
+@click.option(
+    "-n",
+    "--nameserver",
+    "name_servers",
+    metavar="HOST:PORT",
+    help="Register with these name servers, split by `;`.",
+)
+@_shared
+def broker(port: str | None, name_servers: str | None, **options: Any) -> None:
+    """Start a broker alone."""
+    from pocketmq.broker.config import BrokerConfig
+
+    extra = _ports(None, port)
+    if name_servers is not None:
+        extra.append(Entry("broker.registration.name_servers", name_servers, "--nameserver"))
+    flags = _flags(options, extra)
+    with configured({"broker": BrokerConfig()}, flags, client_variables=True) as resolved:
+        _begin(resolved, options)
+        config = resolved.config(BrokerConfig)
+        known_to = config.registration.name_servers
+        if not known_to:
+            _log.warning("no client will find this broker: no name server is set; use -n HOST:PORT")
+
+        async def start(processes: Processes) -> None:
+            address = await _start_broker(processes, config)
+            rows = _broker_rows(config, address, options)
+            _ready([("name servers", known_to or "none"), *rows], _try_client(known_to), options)
+
+        _serve(flags, config.store.root, start)
+
+
+def _ports(nameserver_port: str | None, broker_port: str | None) -> list[Entry]:
+    given = (
+        Entry("nameserver.listen.port", nameserver_port, "--nameserver-port"),
+        Entry("broker.listen.port", broker_port, "--broker-port"),
+    )
+    return [entry for entry in given if entry.value is not None]
+
+
+def _flags(options: dict[str, Any], extra: Sequence[Entry]) -> Flags:
+    return Flags(
+        data=options["data"],
+        ephemeral=options["ephemeral"],
+        host=options["host"],
+        files=options["files"],
+        sets=options["sets"],
+        extra=extra,
+    )
+
+
+def _begin(resolved: Resolved, options: dict[str, Any]) -> None:
+    form: Format = options["log_format"]
+    set_up_logs(form, options["log_level"])
+    for warning in resolved.warnings:
+        _log.warning("%s", warning)
+
+
+def _serve(
+    flags: Flags, store_root: Path | None, start: Callable[[Processes], Awaitable[None]]
+) -> None:
+    def abandon() -> None:
+        if flags.ephemeral and store_root is not None:
+            shutil.rmtree(store_root.parent, ignore_errors=True)
+
+    run(serve(start, abandon))
+
+
+async def _start_both(
+    processes: Processes,
+    nameserver_config: NameServerConfig,
+    broker_config: BrokerConfig,
+    options: dict[str, Any],
+) -> None:
+    name_server = await _start_name_server(processes, nameserver_config)
+    registration = broker_config.registration
+    others = [part for part in registration.name_servers.split(";") if part]
+    known_to = ";".join(dict.fromkeys([_reachable(name_server), *others]))
+    config = replace(broker_config, registration=replace(registration, name_servers=known_to))
+    address = await _start_broker(processes, config)
+    rows = [("name server", name_server), *_broker_rows(config, address, options)]
+    _ready(rows, _try_hello(name_server), options)
+
+
+async def _start_name_server(processes: Processes, config: NameServerConfig) -> str:
+    from pocketmq.nameserver.app import NameServerApp
+
+    app = NameServerApp(config)
+    try:
+        await processes.start(app)
+    except ListenFailed as error:
+        raise ListenFailed(f"{error} (--nameserver-port PORT)") from None
+    return str(app.address)
+
+
+async def _start_broker(processes: Processes, config: BrokerConfig) -> str:
+    from pocketmq.broker.app import BrokerApp
+
+    app = BrokerApp(config)
+    try:
+        await processes.start(app)
+    except ListenFailed as error:
+        raise ListenFailed(f"{error} (--broker-port PORT)") from None
+    return str(app.address)
+
+
+def _broker_rows(config: BrokerConfig, address: str, options: dict[str, Any]) -> list[Row]:
+    identity = config.identity
+    data = str(config.store.root)
+    if options["ephemeral"]:
+        data += ", gone at exit"
+    return [
+        ("broker", f"{address}, {identity.broker_name} of {identity.cluster}"),
+        ("data", data),
+    ]
+
+
+def _ready(rows: list[Row], next_step: str, options: dict[str, Any]) -> None:
+    if options["log_format"] == "json":
+        _log.info("ready: %s", ", ".join(f"{label}={value}" for label, value in rows))
+    else:
+        show_banner(rows, next_step)
+
+
+def _reachable(address: str) -> str:
+    """Return an address of this machine for one that listens on all of its addresses."""
+    host, _, port = address.rpartition(":")
+    if host in ("0.0.0.0", ""):
+        return f"127.0.0.1:{port}"
+    return f"[::1]:{port}" if host in ("::", "[::]") else address
+
+
+def _try_hello(name_server: str) -> str:
+    address = _reachable(name_server)
+    flag = "" if address == "127.0.0.1:9876" else f" -n {address}"
+    return f"Next: send and receive a first message with  pocketmq hello{flag}"
+
+
+def _try_client(name_server: str) -> str:
+    return f"Point any RocketMQ client at the name server: {name_server or 'set one with -n'}"

@@ -1,0 +1,21 @@
+"""The disk: a synchronous library that takes steps. `MessageStore` is the front door."""
+
+from __future__ import annotations
+
+from pocketmq.store.config import StoreConfig
+from pocketmq.store.json_file import load_file, replace_file
+from pocketmq.store.reader import PullResult
+from pocketmq.store.recovery import RecoveryReport
+from pocketmq.store.store import Arrival, KeyQuery, MessageStore, StoreStats
+
+__all__ = [
+    "Arrival",
+    "KeyQuery",
+    "MessageStore",
+    "PullResult",
+    "RecoveryReport",
+    "StoreConfig",
+    "StoreStats",
+    "load_file",
+    "replace_file",
+]

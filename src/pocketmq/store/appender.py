@@ -1,0 +1,157 @@
+"""The one way into the commit log: a message becomes a record at the end of it.
+
+Everything here belongs to one thread. The queue offset a message gets is fixed here, so that the
+record can carry it; the consume queue learns of it when the dispatcher gets there.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from pocketmq.clock import Clock
+from pocketmq.errors import PropertiesTooLarge, RecordTooLarge, StoreError
+from pocketmq.message.batch import BatchItem, decode_batch
+from pocketmq.message.flags import TRANSACTION_MASK, TRANSACTION_PREPARED
+from pocketmq.message.positions import LogOffset, QueueOffset
+from pocketmq.message.properties import PROPERTIES_BYTES_MAX
+from pocketmq.message.record import CRC_MASK, record_size, write_record
+from pocketmq.store import properties_crc
+from pocketmq.store.commit_log import CommitLog
+from pocketmq.store.config import LogConfig
+from pocketmq.store.queue_table import QueueTable, TopicQueues
+
+_CLOCK_STEP_BACK_MAX_MS = 60_000
+
+
+class Appender:
+    """Appends messages and batches; refuses when the store cannot keep them."""
+
+    def __init__(
+        self, log: CommitLog, queues: QueueTable, config: LogConfig, clock: Clock, store_host: bytes
+    ) -> None:
+        self._log = log
+        self._queues = queues
+        self._topics = queues.topics
+        self._body_bytes_max = config.message_bytes_max
+        self._append_crc = config.append_properties_crc
+        self._now_ms = clock.now_ms
+        self.store_host = store_host
+        self.refusal: StoreError | None = None
+
+    def append(
+        self,
+        topic: str,
+        queue_id: int,
+        flag: int,
+        sys_flag: int,
+        born_timestamp_ms: int,
+        born_host: bytes,
+        reconsume_times: int,
+        prepared_offset: int,
+        body: bytes | memoryview,
+        properties: bytes,
+    ) -> tuple[LogOffset, int, QueueOffset, int]:
+        """Append one message; return (log_offset, size, queue_offset, store_timestamp_ms).
+
+        `born_host` is a packed address and port of 8 or 20 bytes. Raise RecordTooLarge,
+        PropertiesTooLarge, TopicTooLong, QueueIdOutOfRange, StoreFull or StoreNotWritable; then
+        nothing has been written.
+        """
+        log = self._log
+        if self.refusal is not None or log.failure is not None:
+            raise self.refusal or log.failure  # type: ignore[misc]
+        if len(body) > self._body_bytes_max:
+            raise RecordTooLarge(len(body), self._body_bytes_max)
+        if self._append_crc:
+            properties = properties_crc.with_room(properties)
+        if len(properties) > PROPERTIES_BYTES_MAX:
+            raise PropertiesTooLarge(len(properties), PROPERTIES_BYTES_MAX)
+        queues = self._topics.get(topic) or self._queues.topic(topic)
+        next_offsets = queues.next_offsets
+        if not 0 <= queue_id < len(next_offsets) or next_offsets[queue_id] < 0:
+            self._queues.open_queue(queues, queue_id)
+        # Half messages and rolled-back ones are in no queue, so they use up no queue offset.
+        queued = not sys_flag & TRANSACTION_PREPARED
+        queue_offset = next_offsets[queue_id] if queued else 0
+        now_ms = self._now_ms()
+        if now_ms < log.store_timestamp_ms:
+            now_ms = self._after_clock_step(now_ms)
+        body_crc = crc32(body) & CRC_MASK
+        while True:
+            log_offset = log.end
+            size = write_record(
+                log.target, log.position, log.limit, log_offset, queue_offset, now_ms,
+                queues.magic, queue_id, flag, sys_flag, born_timestamp_ms, born_host,
+                self.store_host, reconsume_times, prepared_offset, body, body_crc,
+                queues.name_bytes, properties,
+            )  # fmt: skip
+            if size > 0:
+                break
+            log.make_room(-size)
+        if self._append_crc:
+            properties_crc.seal(log.target, log.position, size)
+        log.position += size
+        log.end = LogOffset(log_offset + size)
+        log.store_timestamp_ms = now_ms
+        if queued:
+            next_offsets[queue_id] = queue_offset + 1
+        return log_offset, size, QueueOffset(queue_offset), now_ms
+
+    def append_batch(
+        self,
+        topic: str,
+        queue_id: int,
+        flag: int,
+        sys_flag: int,
+        born_timestamp_ms: int,
+        born_host: bytes,
+        reconsume_times: int,
+        batch: bytes | memoryview,
+    ) -> tuple[list[tuple[LogOffset, int]], QueueOffset, int]:
+        """Append the messages of a wire batch as neighbours, all in one file.
+
+        Return ([(log_offset, size)], queue offset of the first, store_timestamp_ms). Raise as
+        `append` does, and MalformedBody; then none has been written. Each item has its own flag;
+        `flag` belongs to the envelope and is not stored.
+        """
+        if len(batch) > self._body_bytes_max:
+            raise RecordTooLarge(len(batch), self._body_bytes_max)
+        if sys_flag & TRANSACTION_MASK:
+            raise StoreError("a batch cannot be transactional; send its messages one by one")
+        items = decode_batch(batch)
+        if not items:
+            raise StoreError("a batch without messages cannot be stored; send at least one")
+        queues = self._topics.get(topic) or self._queues.topic(topic)
+        self._make_room_for_batch(queues, born_host, items)
+        places = []
+        first = None
+        now_ms = 0
+        for item_flag, body, item_properties in items:
+            log_offset, size, queue_offset, now_ms = self.append(
+                topic, queue_id, item_flag, sys_flag, born_timestamp_ms, born_host,
+                reconsume_times, 0, body, bytes(item_properties),
+            )  # fmt: skip
+            places.append((log_offset, size))
+            first = queue_offset if first is None else first
+        assert first is not None, "a batch has at least one item"
+        return places, first, now_ms
+
+    def _make_room_for_batch(
+        self, queues: TopicQueues, born_host: bytes, items: list[BatchItem]
+    ) -> None:
+        hosts = len(born_host) + len(self.store_host)
+        spare = properties_crc.TAIL_BYTES + 1 if self._append_crc else 0
+        room = 0
+        for _, body, item_properties in items:
+            if len(item_properties) + spare > PROPERTIES_BYTES_MAX:
+                raise PropertiesTooLarge(len(item_properties), PROPERTIES_BYTES_MAX)
+            room += spare + record_size(
+                queues.magic, hosts, len(body), len(queues.name_bytes), len(item_properties)
+            )
+        if self._log.position + room + 8 > self._log.limit:
+            self._log.make_room(room)
+
+    def _after_clock_step(self, now_ms: int) -> int:
+        """Keep store times from running backwards, unless the clock was set back for good."""
+        last = self._log.store_timestamp_ms
+        return last if last - now_ms <= _CLOCK_STEP_BACK_MAX_MS else now_ms

@@ -1,0 +1,88 @@
+"""New records become entries of consume queues and of the key index."""
+
+from __future__ import annotations
+
+from pocketmq.errors import CorruptRecord
+from pocketmq.message.positions import LogOffset
+from pocketmq.message.properties import DELAY
+from pocketmq.message.scan import END_BLANK, END_INVALID, Filed, scan_records
+from pocketmq.store.commit_log import CommitLog
+from pocketmq.store.key_index import KeyIndex
+from pocketmq.store.queue_table import QueueTable
+
+
+class Dispatcher:
+    """Reads the log from `position` on and files each record where it belongs."""
+
+    def __init__(
+        self,
+        log: CommitLog,
+        queues: QueueTable,
+        index: KeyIndex | None,
+        delays_ms: tuple[int, ...],
+    ) -> None:
+        self._log = log
+        self._queues = queues
+        self._topics = queues.topics
+        self._index = index
+        self._delays_ms = delays_ms
+        self.position = LogOffset(0)
+        self.store_timestamp_ms = 0
+
+    def step(self, limit: LogOffset, count_max: int) -> list[Filed]:
+        """File at most `count_max` records that end at or before `limit`; return them.
+
+        Raise StoreFull when a queue or the index has no room; the step can be tried again. Raise
+        CorruptRecord when the log holds something else than a record.
+        """
+        arrived: list[Filed] = []
+        while self.position < limit and len(arrived) < count_max:
+            file = self._log.file_at(self.position)
+            assert file is not None and file.data is not None, "the log has no such file"
+            at = self.position - file.start
+            last = min(limit - file.start, file.size)
+            records, keys, following, why = scan_records(
+                file.data, at, last, self.position, count_max - len(arrived)
+            )
+            self.file(records, keys)
+            arrived = arrived + records if arrived else records
+            if why == END_BLANK:
+                self.position = LogOffset(file.end)
+                continue
+            self.position = LogOffset(file.start + following)
+            if why == END_INVALID:
+                raise CorruptRecord(self.position, "the commit log was changed after writing")
+            if following == at:
+                break
+        return arrived
+
+    def file(self, records: list[Filed], keys: bytes) -> None:
+        """Put scanned records into their queues and their keys into the index."""
+        topics = self._topics
+        for name, queue_id, queue_offset, log_offset, size, tag_hash, store_ms in records:
+            topic = topics.get(name)
+            if topic is None or queue_id >= len(topic.queues):
+                topic = self._queues.topic(name)
+                self._queues.open_queue(topic, queue_id)
+            queue = topic.queues[queue_id]
+            if queue is None:
+                queue = self._queues.open_queue(topic, queue_id)
+            if topic.is_schedule:
+                tag_hash = self._due_time(log_offset, size, tag_hash, store_ms)
+            queue.append(queue_offset, log_offset, size, tag_hash)
+        if keys and self._index is not None:
+            self._index.put(keys)
+        if records:
+            self.store_timestamp_ms = records[-1][6]
+
+    def _due_time(self, log_offset: int, size: int, tag_hash: int, store_ms: int) -> int:
+        """In delay queues the tag hash gives way to the moment of delivery."""
+        record = self._log.record_at(log_offset, log_offset + size)
+        level_text = record.properties.get(DELAY, "0") if record is not None else "0"
+        level = int(level_text) if level_text.lstrip("-").isdigit() else 0
+        if level <= 0:
+            return tag_hash
+        return store_ms + self._delays_ms[min(level, len(self._delays_ms)) - 1]
+
+
+

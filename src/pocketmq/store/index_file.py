@@ -1,0 +1,179 @@
+"""One index file: a hash table from key to log offset.
+
+    begin_timestamp_ms   8   store time of the first record
+    end_timestamp_ms     8   of the last
+    begin_log_offset     8
+    end_log_offset       8
+    used_slots           4
+    count                4   one more than the entries; entry 0 is never used
+    slots            4 × n   the newest entry of each slot, 0 for none
+    entries         20 × m   key_hash 4, log_offset 8, seconds since begin 4, older entry 4
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from typing import NamedTuple
+
+from pocketmq import _speedups
+from pocketmq.message.scan import KEY_ENTRY
+from pocketmq.store.mapped_file import MappedFile
+
+HEADER = struct.Struct(">qqqqii")
+HEADER_BYTES = HEADER.size
+ENTRY = struct.Struct(">iqii")
+ENTRY_BYTES = ENTRY.size
+_SLOT = struct.Struct(">i")
+_SECONDS_MAX = 0x7FFFFFFF
+_RESERVE_STEP_BYTES = 1024 * 1024
+
+
+class IndexHeader(NamedTuple):
+    """The first forty bytes."""
+
+    begin_timestamp_ms: int
+    end_timestamp_ms: int
+    begin_log_offset: int
+    end_log_offset: int
+    used_slots: int
+    next_number: int
+
+
+def index_file_bytes(slots: int, entries: int) -> int:
+    """Return the size of an index file."""
+    return HEADER_BYTES + slots * 4 + entries * ENTRY_BYTES
+
+
+class IndexFile:
+    """Puts and finds keys in one file."""
+
+    def __init__(self, path: str, slots: int, entries: int) -> None:
+        self.slots = slots
+        self.entries = entries
+        self.file = MappedFile(path, 0, index_file_bytes(slots, entries))
+        self._entries_at = HEADER_BYTES + slots * 4
+
+    @property
+    def header(self) -> IndexHeader:
+        """The header as it is now; a count of 0 on the disk means 1."""
+        begin_ms, end_ms, begin, end, used, count = HEADER.unpack_from(self.file.map())
+        return IndexHeader(begin_ms, end_ms, begin, end, used, max(count, 1))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next key needs another file."""
+        return self.header.next_number >= self.entries
+
+    def put(self, keys: bytes, first: int) -> int:
+        """Put packed keys from byte `first` on; return the byte behind the last that had room.
+
+        Raise StoreFull when the disk has no room.
+        """
+        data = self.file.map()
+        wanted = (len(keys) - first) // KEY_ENTRY.size
+        count = self.header.next_number
+        needed = self._entries_at + min(count + wanted, self.entries) * ENTRY_BYTES
+        if needed > self.file.reserved:
+            self.file.reserve(needed, _RESERVE_STEP_BYTES)
+        return put_keys(data, keys, first, self.slots, self.entries)
+
+    def find(self, key_hash: int, begin_ms: int, end_ms: int, count_max: int) -> list[int]:
+        """Return log offsets of records with this key hash and time, the newest first."""
+        data = self.file.map()
+        header = self.header
+        found: list[int] = []
+        (number,) = _SLOT.unpack_from(data, HEADER_BYTES + key_hash % self.slots * 4)
+        while 0 < number < header.next_number and len(found) < count_max:
+            held, log_offset, seconds, older = ENTRY.unpack_from(
+                data, self._entries_at + number * ENTRY_BYTES
+            )
+            moment = header.begin_timestamp_ms + seconds * 1000
+            if held == key_hash and begin_ms <= moment <= end_ms:
+                found.append(log_offset)
+            if older >= number or moment < begin_ms:
+                break
+            number = older
+        return found
+
+    def mend(self, log_end: int) -> int:
+        """Make the file whole again after a crash; return the log offset up to which it is.
+
+        Entries are believed as long as their log offsets do not fall and lie before `log_end`; the
+        slots, which may be older or newer than the entries, are built anew from them.
+        """
+        data = self.file.map()
+        self.file.reserved = self.file.size // 4096 * 4096 if self.is_full else 0
+        header = self.header
+        count = rebuild_slots(data, self.slots, min(header.next_number, self.entries), log_end)
+        if count <= 1:
+            HEADER.pack_into(data, 0, 0, 0, 0, 0, 0, 0)
+            return 0
+        at = self._entries_at + (count - 1) * ENTRY_BYTES
+        _, last, seconds, _ = ENTRY.unpack_from(data, at)
+        (used,) = _SLOT.unpack_from(data, 32)
+        end_ms = header.end_timestamp_ms
+        if count != header.next_number:
+            end_ms = header.begin_timestamp_ms + seconds * 1000 + 999
+        HEADER.pack_into(
+            data, 0, header.begin_timestamp_ms, end_ms, header.begin_log_offset, last, used, count
+        )
+        return int(last)
+
+
+def put_keys_plain(data: mmap.mmap, keys: bytes, first: int, slots: int, entries: int) -> int:
+    """Put packed keys into an index file until it is full; see `IndexFile.put`."""
+    begin_ms, end_ms, begin, end, used, count = HEADER.unpack_from(data)
+    count = max(count, 1)
+    entries_at = HEADER_BYTES + slots * 4
+    while first < len(keys) and count < entries:
+        key_hash, log_offset, store_ms = KEY_ENTRY.unpack_from(keys, first)
+        first += KEY_ENTRY.size
+        slot_at = HEADER_BYTES + key_hash % slots * 4
+        (older,) = _SLOT.unpack_from(data, slot_at)
+        if older <= 0 or older >= count:
+            older = 0
+            used += 1
+        if count == 1:
+            begin_ms, begin = store_ms, log_offset
+        seconds = min(max((store_ms - begin_ms) // 1000, 0), _SECONDS_MAX) if begin_ms > 0 else 0
+        ENTRY.pack_into(
+            data, entries_at + count * ENTRY_BYTES, key_hash, log_offset, seconds, older
+        )
+        _SLOT.pack_into(data, slot_at, count)
+        count += 1
+        end_ms, end = store_ms, log_offset
+    HEADER.pack_into(data, 0, begin_ms, end_ms, begin, end, used, count)
+    return first
+
+
+def rebuild_slots_plain(data: mmap.mmap, slots: int, count: int, log_end: int) -> int:
+    """Build the slots from the entries; write how many are used; return the believable count."""
+    entries_at = HEADER_BYTES + slots * 4
+    data[HEADER_BYTES:entries_at] = bytes(slots * 4)
+    previous = -1
+    used = 0
+    number = 1
+    while number < count:
+        at = entries_at + number * ENTRY_BYTES
+        key_hash, log_offset, seconds, _ = ENTRY.unpack_from(data, at)
+        if key_hash < 0 or log_offset < previous or log_offset >= log_end or seconds < 0:
+            break
+        if log_offset == 0 and number > 1 and previous > 0:
+            break
+        slot_at = HEADER_BYTES + key_hash % slots * 4
+        (older,) = _SLOT.unpack_from(data, slot_at)
+        used += older == 0
+        _SLOT.pack_into(data, at + 16, older)
+        _SLOT.pack_into(data, slot_at, number)
+        previous = log_offset
+        number += 1
+    _SLOT.pack_into(data, 32, used)
+    return number
+
+
+if _speedups.has("keys"):
+    from pocketmq._speedups.keys import put_keys, rebuild_slots
+else:
+    put_keys = put_keys_plain
+    rebuild_slots = rebuild_slots_plain

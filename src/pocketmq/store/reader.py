@@ -1,0 +1,232 @@
+"""Pulling: which bytes of the log answer a consumer, as views that are sent as they are."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pocketmq.store import residency
+from pocketmq.store.commit_log import CommitLog
+from pocketmq.store.config import ReadConfig
+from pocketmq.store.consume_queue import ENTRY_BYTES, ConsumeQueue
+from pocketmq.store.pull_scan import Extent, PullLimits, count_chained, select_extents
+from pocketmq.store.queue_table import QueueTable
+
+FOUND = "FOUND"
+NO_MATCHED_MESSAGE = "NO_MATCHED_MESSAGE"
+MESSAGE_WAS_REMOVING = "MESSAGE_WAS_REMOVING"
+OFFSET_FOUND_NULL = "OFFSET_FOUND_NULL"
+OFFSET_OVERFLOW_BADLY = "OFFSET_OVERFLOW_BADLY"
+OFFSET_OVERFLOW_ONE = "OFFSET_OVERFLOW_ONE"
+OFFSET_TOO_SMALL = "OFFSET_TOO_SMALL"
+NO_MATCHED_LOGIC_QUEUE = "NO_MATCHED_LOGIC_QUEUE"
+NO_MESSAGE_IN_QUEUE = "NO_MESSAGE_IN_QUEUE"
+
+Accept = Callable[[memoryview], bool]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class PullResult:
+    """The answer to one pull. `status` has RocketMQ's name.
+
+    When `cold` is true there is nothing to send yet: run `fetch` on the disk thread, then pull
+    again. Otherwise `views` are the records, neighbours sharing one view.
+    """
+
+    status: str
+    next_offset: int
+    min_offset: int
+    max_offset: int
+    views: list[memoryview] = field(default_factory=list)
+    bytes: int = 0
+    count: int = 0
+    suggest_replica: bool = False
+    _cold: list[tuple[int, memoryview]] = field(default_factory=list)
+
+    @property
+    def cold(self) -> bool:
+        """Whether the bytes must be brought in from the disk first."""
+        return bool(self._cold)
+
+    def fetch(self) -> None:
+        """Bring the bytes in. Blocks; runs on the disk thread."""
+        for address, view in self._cold:
+            residency.bring_in(address, view)
+
+
+class Reader:
+    """Answers pulls from consume queues and the commit log."""
+
+    def __init__(self, log: CommitLog, queues: QueueTable, config: ReadConfig) -> None:
+        self._log = log
+        self._topics = queues.topics
+        self._config = config
+        self._recent_bytes = _memory_bytes() * config.memory_ratio_percent // 100
+
+    def pull(
+        self,
+        topic: str,
+        queue_id: int,
+        queue_offset: int,
+        count_max: int,
+        bytes_max: int,
+        tag_hashes: frozenset[int] | None = None,
+        accept: Accept | None = None,
+    ) -> PullResult:
+        """Return what a consumer at `queue_offset` gets.
+
+        `tag_hashes` selects by the consume queue alone; `accept` looks at each whole record that
+        is left, so it costs more. Damaged or deleted records are passed over.
+        """
+        topic_queues = self._topics.get(topic)
+        if topic_queues is None or not 0 <= queue_id < len(topic_queues.queues):
+            return PullResult(NO_MATCHED_LOGIC_QUEUE, 0, 0, 0)
+        queue = topic_queues.queues[queue_id]
+        if queue is None:
+            return PullResult(NO_MATCHED_LOGIC_QUEUE, 0, 0, 0)
+        first, end = queue.min_offset(self._log.min_offset), queue.end
+        if end == 0:
+            return PullResult(NO_MESSAGE_IN_QUEUE, 0, first, end)
+        if queue_offset < first:
+            return PullResult(OFFSET_TOO_SMALL, first, first, end)
+        if queue_offset == end:
+            return PullResult(OFFSET_OVERFLOW_ONE, queue_offset, first, end)
+        if queue_offset > end:
+            return PullResult(OFFSET_OVERFLOW_BADLY, end, first, end)
+        result = PullResult(NO_MATCHED_MESSAGE, queue_offset, first, end)
+        limits = self._limits(count_max, bytes_max)
+        entries_max = max(self._config.filter_bytes_max, count_max * ENTRY_BYTES) // ENTRY_BYTES
+        if accept is None and self._take(queue, result, limits, entries_max, tag_hashes):
+            return result
+        self._take_singly(queue, result, limits, entries_max, tag_hashes, accept)
+        return result
+
+    def _limits(self, count_max: int, bytes_max: int) -> PullLimits:
+        config, log = self._config, self._log
+        end = log.readable_offset
+        return PullLimits(
+            count_max,
+            bytes_max,
+            config.count_in_memory_max,
+            config.bytes_in_memory_max,
+            config.count_on_disk_max,
+            config.bytes_on_disk_max,
+            end - self._recent_bytes,
+            log.min_offset,
+            end,
+        )
+
+    def _take(
+        self,
+        queue: ConsumeQueue,
+        result: PullResult,
+        limits: PullLimits,
+        entries_max: int,
+        tag_hashes: frozenset[int] | None,
+    ) -> bool:
+        """Take records by the consume queue alone. Return False when one of them is damaged."""
+        place = queue.piece(result.next_offset)
+        if place is None:
+            result.status = OFFSET_FOUND_NULL
+            return True
+        file, position, last = place
+        assert file.data is not None and file.view is not None, "a piece is mapped"
+        last = min(last, position + entries_max * ENTRY_BYTES)
+        if queue.end - result.next_offset > 4096 and not residency.is_resident(
+            file.address + position, last - position
+        ):
+            result._cold.append((file.address + position, file.view[position:last]))
+            return True
+        extents, count, total, passed, gone = select_extents(
+            file.data, position, last, limits, tag_hashes
+        )
+        hot_from = limits.log_end - self._config.hot_bytes
+        chained = 0
+        for log_offset, length in extents:
+            log_file = self._log.file_at(log_offset)
+            if log_file is None or log_file.view is None or log_file.data is None:
+                return False
+            at = log_offset - log_file.start
+            if at + length > log_file.size:
+                return False
+            view = log_file.view[at : at + length]
+            address = log_file.address + at
+            if log_offset < hot_from and not residency.is_resident(address, length):
+                result._cold.append((address, view))
+                continue
+            if not result._cold:
+                chained += max(count_chained(log_file.data, at, at + length, log_offset), 0)
+                result.views.append(view)
+        if result._cold:
+            result.views.clear()
+            return True
+        if chained != count:
+            result.views.clear()
+            return False
+        result.next_offset += passed
+        result.count, result.bytes = count, total
+        if count:
+            result.status = FOUND
+            result.suggest_replica = extents[-1][0] < limits.recent_from
+        elif gone:
+            result.status = MESSAGE_WAS_REMOVING
+        return True
+
+    def _take_singly(
+        self,
+        queue: ConsumeQueue,
+        result: PullResult,
+        limits: PullLimits,
+        entries_max: int,
+        tag_hashes: frozenset[int] | None,
+        accept: Accept | None,
+    ) -> None:
+        """Take records one by one, looking at each: for filters on properties, and around damage."""
+        left = limits
+        single = PullResult(NO_MATCHED_MESSAGE, result.next_offset, 0, 0)
+        for _ in range(entries_max):
+            if single.next_offset >= queue.end:
+                break
+            before = single.next_offset
+            one = left._replace(count_max=1)
+            whole = self._take(queue, single, one, 1, tag_hashes)
+            if single.cold:
+                if not result.count:
+                    result._cold = single._cold
+                break
+            if not whole:
+                _log.error(
+                    "record=unreadable topic=%s queue=%d offset=%d", queue.topic, queue.queue_id, before
+                )
+                single.next_offset = before + 1
+                result.next_offset = before + 1
+                continue
+            taken, single.views = single.views, []
+            if taken and (accept is None or accept(taken[0])):
+                if result.count and self._is_full(result, len(taken[0]), limits):
+                    break
+                result.views += taken
+                result.count += 1
+                result.bytes += len(taken[0])
+            result.next_offset = single.next_offset
+            if single.next_offset == before:
+                break
+        if result.count:
+            result.status = FOUND
+
+    @staticmethod
+    def _is_full(result: PullResult, size: int, limits: PullLimits) -> bool:
+        count_max = min(limits.count_max, limits.count_recent_max)
+        bytes_max = min(limits.bytes_max, limits.bytes_recent_max)
+        return result.count >= count_max or result.bytes + size > bytes_max
+
+
+def _memory_bytes() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 8 * 1024**3

@@ -1,0 +1,153 @@
+"""What is deleted, and when: by age, at certain hours, and when the disk fills up.
+
+Whole commit log files go, oldest first, never the one being written. Queue and index files follow
+once all their records are gone. Topics with a time limit of their own hide their older messages
+at once; the bytes go with the log file that holds them.
+
+`step` decides and forgets, on the thread that owns the store; `delete` removes the files and may
+block, on a worker thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pocketmq.errors import StoreFull
+from pocketmq.store.appender import Appender
+from pocketmq.store.commit_log import CommitLog
+from pocketmq.store.config import RetentionConfig
+from pocketmq.store.consume_queue import ConsumeQueue
+from pocketmq.store.dispatcher import Dispatcher
+from pocketmq.store.key_index import KeyIndex
+from pocketmq.store.queue_table import QueueTable
+from pocketmq.store.time_search import LOWER, offset_by_time
+
+_log = logging.getLogger(__name__)
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionReport:
+    """What one step did."""
+
+    log_files: int
+    queue_files: int
+    index_files: int
+    disk_used_percent: float
+
+
+class Retention:
+    """Keeps the store within its limits of age and space."""
+
+    def __init__(
+        self,
+        log: CommitLog,
+        queues: QueueTable,
+        index: KeyIndex | None,
+        dispatcher: Dispatcher,
+        appender: Appender,
+        config: RetentionConfig,
+    ) -> None:
+        self._log = log
+        self._queues = queues
+        self._index = index
+        self._dispatcher = dispatcher
+        self._appender = appender
+        self._config = config
+        self._hours = {int(hour) for hour in config.delete_when.split(";") if hour.strip()}
+        self._cleaned_for = -1
+        self._retired: deque[str] = deque()
+
+    def step(
+        self, now_ms: int, lifetimes_ms: Mapping[str, int] | None = None, *, at_once: bool = False
+    ) -> RetentionReport:
+        """Forget what has expired. `lifetimes_ms` holds topics with a limit of their own.
+
+        `at_once` cleans at any hour, as an operator may ask. Writes are refused while the disk is
+        fuller than allowed, and accepted again when it is not.
+        """
+        used = self.disk_used_percent()
+        self._watch_fullness(used)
+        forced = used >= self._config.disk_clean_percent and self._config.clean_unexpired
+        hour = datetime.fromtimestamp(now_ms / 1000).hour
+        due = at_once or hour in self._hours or used >= self._config.disk_used_percent_max
+        log_files = self._expire_log(now_ms, forced) if due or forced else 0
+        self._expire_topics(now_ms, lifetimes_ms or {})
+        log_min = self._log.min_offset
+        queue_files = index_files = 0
+        if log_min != self._cleaned_for:
+            self._cleaned_for = log_min
+            queue_files = sum(self._trim(queue) for queue in self._queues)
+            if self._index is not None:
+                retired = self._index.retire_before(log_min)
+                self._retired.extend(retired)
+                index_files = len(retired)
+        return RetentionReport(log_files, queue_files, index_files, used)
+
+    def disk_used_percent(self) -> float:
+        """Return how full the disk below the commit log is."""
+        directory = self._log.directory
+        usage = shutil.disk_usage(directory)
+        return 100.0 * (usage.total - usage.free) / usage.total if usage.total else 0.0
+
+    def delete(self, count_max: int = 10) -> int:
+        """Delete files that `step` has let go; return how many. Blocks; runs on a worker thread."""
+        count = 0
+        while self._retired and count < count_max:
+            path = self._retired[0]
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                _log.warning("file=%s delete_failed=%r", path, str(error))
+                break
+            self._retired.popleft()
+            count += 1
+        return count
+
+    def _watch_fullness(self, used: float) -> None:
+        full = used >= self._config.disk_full_percent
+        refusal = self._appender.refusal
+        if full and refusal is None:
+            reason = f"{used:.0f} % used, {self._config.disk_full_percent} % allowed"
+            self._appender.refusal = StoreFull(self._log.directory, reason)
+            _log.error("disk=full used_percent=%.1f writes=refused", used)
+        elif not full and isinstance(refusal, StoreFull):
+            self._appender.refusal = None
+            _log.info("disk=ok used_percent=%.1f writes=accepted", used)
+
+    def _expire_log(self, now_ms: int, forced: bool) -> int:
+        limit_ms = now_ms - self._config.reserved_hours * _HOUR_MS
+        count = 0
+        while count < self._config.files_per_step_max and len(self._log.files) > 1:
+            oldest = self._log.files[0]
+            safe = min(self._log.flushed_offset, self._dispatcher.position)
+            if oldest.end > safe or oldest.end > self._log.end:
+                break
+            if not forced and os.path.getmtime(oldest.path) * 1000 > limit_ms:
+                break
+            self._log.retire(oldest)
+            self._retired.append(oldest.path)
+            count += 1
+        return count
+
+    def _expire_topics(self, now_ms: int, lifetimes_ms: Mapping[str, int]) -> None:
+        for name, lifetime_ms in lifetimes_ms.items():
+            topic = self._queues.topics.get(name)
+            for queue in topic.queues if topic is not None and lifetime_ms > 0 else ():
+                if queue is not None and queue.end:
+                    first = offset_by_time(self._log, queue, now_ms - lifetime_ms, LOWER)
+                    queue.raise_floor(first)
+                    self._trim(queue)
+
+    def _trim(self, queue: ConsumeQueue) -> int:
+        retired = queue.retire_before(queue.min_offset(self._log.min_offset))
+        self._retired.extend(retired)
+        return len(retired)

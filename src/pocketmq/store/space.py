@@ -1,0 +1,130 @@
+"""Asking the disk for real space, so that a full disk is an error and not a SIGBUS.
+
+Files have their full logical size from the start but are sparse. Writing through a mapping to a
+page without disk space kills the process when the disk is full; so space is reserved before, and
+no page beyond the reserved part is ever written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+
+from pocketmq.errors import StoreFull, StoreNotWritable
+
+PAGE_BYTES = 4096
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM}
+_ZEROS = bytes(65_536)
+
+
+def create_sparse(path: str, size: int) -> None:
+    """Create a file of `size` zero bytes that takes no space yet. Raise StoreFull."""
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o644)
+        try:
+            os.ftruncate(descriptor, size)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise store_error(path, error) from error
+
+
+def reserve(path: str, first: int, last: int) -> None:
+    """Back the bytes from `first` up to `last` with disk space. Raise StoreFull without it.
+
+    Bytes already there stay. Where the system cannot reserve, they are read and written again.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | _BINARY)
+        try:
+            _allocate(descriptor, first, last)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise store_error(path, error) from error
+
+
+def _allocate(descriptor: int, first: int, last: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, first, last - first)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+    while first < last:
+        os.lseek(descriptor, first, os.SEEK_SET)
+        held = os.read(descriptor, min(len(_ZEROS), last - first))
+        os.lseek(descriptor, first, os.SEEK_SET)
+        first += os.write(descriptor, held or _ZEROS[: last - first])
+
+
+def zero(path: str, first: int, last: int) -> None:
+    """Overwrite a range with zeros, skipping what is a hole already."""
+    descriptor = os.open(path, os.O_RDWR | _BINARY)
+    try:
+        while first < last:
+            start, end = _data_range(descriptor, first, last)
+            os.lseek(descriptor, start, os.SEEK_SET)
+            while start < end:
+                start += os.write(descriptor, _ZEROS[: end - start])
+            first = max(end, first + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _data_range(descriptor: int, first: int, last: int) -> tuple[int, int]:
+    """Return the next stretch of a range that may hold data."""
+    if not hasattr(os, "SEEK_DATA"):
+        return first, last
+    try:
+        start = os.lseek(descriptor, first, os.SEEK_DATA)
+        end = os.lseek(descriptor, start, os.SEEK_HOLE)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # nothing but holes behind `first`
+            return last, last
+        return first, last
+    return min(start, last), min(end, last)
+
+
+def sync_file(path: str) -> None:
+    """Force a file's data, written through any mapping, to the disk. Raise OSError."""
+    descriptor = os.open(path, os.O_RDWR | _BINARY)
+    try:
+        sync_descriptor(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_descriptor(descriptor: int) -> None:
+    """Force the data of an open file to the disk. Raise OSError."""
+    if hasattr(os, "fdatasync"):
+        os.fdatasync(descriptor)
+    else:
+        os.fsync(descriptor)
+
+
+def sync_directory(path: str) -> None:
+    """Make names in a directory durable, where the system can."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some file systems cannot sync a directory
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def store_error(path: str, error: OSError) -> StoreFull | StoreNotWritable:
+    """Return what an error of the operating system means to the store."""
+    reason = error.strerror or str(error)
+    if error.errno in _FULL:
+        return StoreFull(path, reason)
+    return StoreNotWritable(f"writing {path} failed ({reason}); check the disk and permissions")
+
+
+_BINARY = getattr(os, "O_BINARY", 0)

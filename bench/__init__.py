@@ -1,1 +1,1 @@
-"""The benchmark: PocketMQ, Apache RocketMQ and a C echo server under the same load, in the same run."""
+"""The benchmark: PocketMQ, Apache RocketMQ and a C echo server under one load, in one run."""

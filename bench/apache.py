@@ -42,7 +42,9 @@ def cache_directory() -> Path:
 def java_version() -> str:
     """The version of the `java` on the path."""
     if shutil.which("java") is None:
-        raise ApacheUnavailable("no `java` here; install JDK 11 or newer, or run with --skip-apache")
+        raise ApacheUnavailable(
+            "no `java` here; install JDK 11 or newer, or run with --skip-apache"
+        )
     said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True).stderr
     found = re.search(r'version "([^"]+)"', said)
     return found.group(1) if found else "unknown"
@@ -82,4 +84,14 @@ def _dependency(module: str) -> str:
 def java_command(home: Path, main_class: str, config: Path, options: tuple[str, ...]) -> list[str]:
     """The command line of one of Apache's servers, with `home` for its logs."""
     classpath = f"{home / 'conf'}:{fetch_libraries()}/*"
-    return ["java", *options, f"-Duser.home={home}", *OPENED_MODULES, "-cp", classpath, main_class, "-c", str(config)]
+    return [
+        "java",
+        *options,
+        f"-Duser.home={home}",
+        *OPENED_MODULES,
+        "-cp",
+        classpath,
+        main_class,
+        "-c",
+        str(config),
+    ]

@@ -46,9 +46,12 @@ class EchoPeer:
     name = "echo"
 
     def __init__(self, build: Path, directory: Path, cores: tuple[int, int] | None) -> None:
-        core, self.load_core = cores if cores else (None, None)
+        core = cores[0] if cores else None
+        self.load_core: int | None = cores[1] if cores else None
         directory.mkdir(parents=True, exist_ok=True)
-        self._process = ServerProcess("echo", [str(build / "echo")], directory / "echo.log", core=core)
+        self._process = ServerProcess(
+            "echo", [str(build / "echo")], directory / "echo.log", core=core
+        )
         self._process.wait_until(lambda: self._printed_port() is not None, START_TIMEOUT_S, 0.01)
         self.port = self._printed_port() or 0
 
@@ -78,9 +81,15 @@ class PocketMQPeer:
     name = "pocketmq"
 
     def __init__(
-        self, directory: Path, cores: tuple[int, int] | None, *, pure: bool = False, sync_flush: bool = False
+        self,
+        directory: Path,
+        cores: tuple[int, int] | None,
+        *,
+        pure: bool = False,
+        sync_flush: bool = False,
     ) -> None:
-        core, self.load_core = cores if cores else (None, None)
+        core = cores[0] if cores else None
+        self.load_core: int | None = cores[1] if cores else None
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         self._directory = directory
@@ -121,7 +130,7 @@ class ApachePeer:
     """Apache's NameServer and Broker with their stock settings, on all cores."""
 
     name = "apache"
-    load_core = None
+    load_core: int | None = None
 
     def __init__(self, directory: Path, *, sync_flush: bool = False, binary: bool = False) -> None:
         shutil.rmtree(directory, ignore_errors=True)
@@ -146,7 +155,10 @@ class ApachePeer:
         self._broker = ServerProcess(
             "Apache Broker",
             java_command(
-                directory, "org.apache.rocketmq.broker.BrokerStartup", directory / "broker.conf", (*HEAP, *header)
+                directory,
+                "org.apache.rocketmq.broker.BrokerStartup",
+                directory / "broker.conf",
+                (*HEAP, *header),
             ),
             directory / "broker.log",
             environment=environment,
@@ -178,7 +190,7 @@ class ApachePeer:
         return self._broker.pids
 
     def pause(self) -> None:
-        """Take both processes off the cores, so that garbage collection and timers disturb nobody."""
+        """Take both off the cores, so that garbage collection and timers disturb nobody."""
         self._broker.pause()
         self._nameserver.pause()
 

@@ -14,11 +14,11 @@ STOP_TIMEOUT_S = 20.0
 
 
 class ServerFailed(Exception):
-    """A server under test did not start or ended by itself; the message shows the end of its log."""
+    """A server under test did not start, or ended; the message shows the end of its log."""
 
 
 class ServerProcess:
-    """One server with its log file. Started in a session of its own, so Ctrl-C reaches only the runner."""
+    """One server and its log file, in a session of its own, so Ctrl-C reaches only the runner."""
 
     def __init__(
         self,
@@ -53,13 +53,15 @@ class ServerProcess:
         return found
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float, poll_s: float = 0.05) -> None:
-        """Return as soon as `ready()` is true; raise ServerFailed when that takes too long or the process ends."""
+        """Return once `ready()` is true; raise ServerFailed when it takes long or the process ends."""
         deadline = time.monotonic() + timeout_s
         while not ready():
             if self._process.poll() is not None:
                 raise ServerFailed(f"{self.name} ended while starting. {self.log_end()}")
             if time.monotonic() > deadline:
-                raise ServerFailed(f"{self.name} is not ready after {timeout_s:.0f} s. {self.log_end()}")
+                raise ServerFailed(
+                    f"{self.name} is not ready after {timeout_s:.0f} s. {self.log_end()}"
+                )
             time.sleep(poll_s)
 
     def log_end(self) -> str:
@@ -109,7 +111,8 @@ def _is_free(port: int) -> bool:
 def private_bytes(pids: Sequence[int]) -> dict[str, int]:
     """Private memory of the processes: all of it, and the part that is pages of mapped store files.
 
-    The kernel calls a file's page private while only one process maps it, so a broker's own log counts too.
+    The kernel calls a file's page private while only one process maps it, so a broker's own log
+    counts too.
     """
     total = files = resident = 0
     for pid in pids:

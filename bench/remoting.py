@@ -1,7 +1,7 @@
-"""A tiny blocking remoting client for the benchmark's own errands: create a topic, send one message.
+"""A tiny blocking remoting client for errands: create a topic, send one message.
 
-It is independent of the package under test, so a mistake there cannot hide here. Requests and answers have JSON
-headers; the load itself is made by the compiled generator in `bench/load`.
+It is independent of the package under test, so a mistake there cannot hide here. Its requests have
+JSON headers; the load itself is made by the compiled generator in `bench/load`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Remote:
         self._socket.close()
 
     def call(self, code: int, fields: dict[str, str], body: bytes = b"") -> dict[str, Any]:
-        """Send one request and return the header of its answer; raise Refusal unless the code is 0."""
+        """Send one request and return its answer's header; raise Refusal unless the code is 0."""
         self._opaque += 1
         header = {
             "code": code,

@@ -9,11 +9,12 @@
 #include "wire.h"
 
 struct reading {
-    uint64_t ns, own_ns, server_ns;
+    uint64_t ns, own_ns, server_ns, machine_ns;
 };
 
 static struct reading read_clocks(const struct options *o) {
-    return (struct reading){monotonic_ns(), own_cpu_ns(), servers_cpu_ns(o->server_pids, o->server_count)};
+    return (struct reading){monotonic_ns(), own_cpu_ns(), servers_cpu_ns(o->server_pids, o->server_count),
+                            machine_cpu_ns()};
 }
 
 static void stay_on_core(int core) {
@@ -41,6 +42,10 @@ static void print_report(const struct options *o, const struct tally *t, struct 
     if (o->server_count > 0)
         printf("\"server_cpu_us\":%.4f,\"server_cpu_share\":%.4f,", (double)(to.server_ns - from.server_ns) / 1e3 / answers,
                (double)(to.server_ns - from.server_ns) / (double)(to.ns - from.ns));
+    /* Cores that neither we nor the server used: other programs, and the kernel writing files in the background. */
+    double others = (double)(to.machine_ns - from.machine_ns) - (double)(to.own_ns - from.own_ns) -
+                    (double)(to.server_ns - from.server_ns);
+    printf("\"others_cpu_share\":%.4f,", others > 0 ? others / (double)(to.ns - from.ns) : 0);
     printf("\"latency_us\":{\"mean\":%.1f,\"p50\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f},",
            h->count ? (double)h->sum / (double)h->count / 1e3 : 0, (double)histogram_quantile(h, 0.5) / 1e3,
            (double)histogram_quantile(h, 0.99) / 1e3, (double)histogram_quantile(h, 0.999) / 1e3, (double)h->max / 1e3);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static uint64_t read_clock(clockid_t clock) {
     struct timespec t;
@@ -30,4 +31,15 @@ uint64_t servers_cpu_ns(const pid_t *pids, int count) {
         total += now;
     }
     return total;
+}
+
+uint64_t machine_cpu_ns(void) {
+    unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
+    FILE *stat = fopen("/proc/stat", "r");
+    if (stat == NULL) return 0;
+    int n = fscanf(stat, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &iowait, &irq,
+                   &softirq, &steal);
+    fclose(stat);
+    if (n != 8) return 0;
+    return (user + nice + system + irq + softirq + steal) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
 }

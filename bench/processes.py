@@ -53,7 +53,7 @@ class ServerProcess:
         return found
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float, poll_s: float = 0.05) -> None:
-        """Return once `ready()` is true; raise ServerFailed when it takes long or the process ends."""
+        """Return once `ready()` is true; raise ServerFailed if that takes long or it ends."""
         deadline = time.monotonic() + timeout_s
         while not ready():
             if self._process.poll() is not None:

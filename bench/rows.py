@@ -26,7 +26,7 @@ class Figures:
     """Half the distance between the best and worst window's rate, as a share of the median."""
     refusals: int
     others_cpu_share: float
-    """Cores used by neither the server nor the generator: other programs, and the kernel's writing."""
+    """Cores used by other programs and by the kernel's own writing."""
 
 
 @dataclass(frozen=True, slots=True)

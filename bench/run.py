@@ -23,6 +23,7 @@ from bench.processes import ServerFailed
 from bench.remoting import Refusal
 from bench.report import machine, save, show
 from bench.rows import APACHE, ECHO, POCKETMQ, ROWS, SOLO_ROWS, STARTUP, Result, Row, SoloResult
+from bench.selftest import check_generator
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,8 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     plan = _plan(options)
+    if POCKETMQ not in plan.peers:
+        rows = [row for row in rows if not row.pure]
     try:
         build()
+        if options.self_test:
+            console.print(f"The generator passes {check_generator(plan.directory)} kinds of load.")
+            return 0
         if APACHE in plan.peers and rows:
             console.print("Apache RocketMQ comes from Maven; the first time takes half a minute.")
             fetch_libraries()
@@ -71,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
         "--skip-apache", action="store_true", help="compare with the echo floor only"
     )
     parser.add_argument("--skip-pocketmq", action="store_true", help="measure the peers only")
+    parser.add_argument(
+        "--self-test", action="store_true", help="only check the generator against the echo server"
+    )
     parser.add_argument("--rounds", type=int, help="windows of each peer in each row (5, quick: 2)")
     parser.add_argument(
         "--work-dir",

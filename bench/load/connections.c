@@ -15,7 +15,8 @@
 enum { READ_ROOM = 1 << 20, EVENTS_MAX = 256, CODE_NO_MESSAGE = 19, CODE_OFFSET_MOVED = 21 };
 static const uint64_t STALL_NS = 15000000000ull;
 
-/* One request in flight. Its opaque is OPAQUE_FIRST + round * slots + index, so an answer finds it at once. */
+/* One request in flight. Its opaque is OPAQUE_FIRST + round * slots + index, so an answer finds it
+ * at once. */
 struct slot {
     uint64_t sent_ns, queue_offset;
     uint32_t opaque;
@@ -54,8 +55,9 @@ static void send_request(struct load *load, struct connection *c, struct slot *s
     if (c->out_length + templates_frame_bytes_max(load->t) > c->out_room) abort();
     uint8_t *out = c->out + c->out_length;
     uint32_t next = slot->opaque + load->slot_count;
-    slot->opaque = next >= OPAQUE_FIRST && next < 0x7fffffffu ? next
-                                                              : OPAQUE_FIRST + (uint32_t)(slot - load->slots);
+    slot->opaque = next >= OPAQUE_FIRST && next < 0x7fffffffu
+                       ? next
+                       : OPAQUE_FIRST + (uint32_t)(slot - load->slots);
     slot->busy = true;
     slot->sent_ns = load->now_ns;
     if (load->o->pull) {
@@ -71,7 +73,8 @@ static void watch(struct load *load, struct connection *c, bool for_write) {
     struct epoll_event event = {.events = EPOLLIN | (for_write ? EPOLLOUT : 0), .data.ptr = c};
     if (c->wants_write == for_write) return;
     c->wants_write = for_write;
-    if (epoll_ctl(load->epoll, EPOLL_CTL_MOD, c->fd, &event) != 0) fail("epoll_ctl", strerror(errno));
+    if (epoll_ctl(load->epoll, EPOLL_CTL_MOD, c->fd, &event) != 0)
+        fail("epoll_ctl", strerror(errno));
 }
 
 static void flush(struct load *load, struct connection *c) {
@@ -91,7 +94,8 @@ static void flush(struct load *load, struct connection *c) {
     watch(load, c, c->out_length > 0);
 }
 
-/* Move the slot's place in its queue behind what it was given, or back to the start at the end of the queue. */
+/* Move the slot's place in its queue behind what it was given, or back to the start at the end of
+ * the queue. */
 static void follow_pull(struct load *load, struct slot *slot, const struct reply *reply) {
     uint64_t next, end;
     if (!reply_number(reply, "nextBeginOffset", &next) || !reply_number(reply, "maxOffset", &end))
@@ -106,7 +110,8 @@ static void follow_pull(struct load *load, struct slot *slot, const struct reply
     slot->queue_offset = ended ? 0 : next;
 }
 
-static void take_answer(struct load *load, struct connection *c, const uint8_t *frame, size_t length) {
+static void take_answer(struct load *load, struct connection *c, const uint8_t *frame,
+                        size_t length) {
     struct reply reply;
     if (!read_reply(frame, length, &reply)) fail("an answer", "is not a RocketMQ frame");
     struct slot *slot = &load->slots[(reply.opaque - OPAQUE_FIRST) % load->slot_count];
@@ -120,7 +125,8 @@ static void take_answer(struct load *load, struct connection *c, const uint8_t *
     histogram_add(&tally->latency, load->now_ns - slot->sent_ns);
     if (reply.code != 0 && tally->first_refusal[0] == 0)
         reply_remark(&reply, tally->first_refusal, sizeof tally->first_refusal);
-    bool known = reply.code == 0 || reply.code == CODE_NO_MESSAGE || reply.code == CODE_OFFSET_MOVED;
+    bool known =
+        reply.code == 0 || reply.code == CODE_NO_MESSAGE || reply.code == CODE_OFFSET_MOVED;
     if (load->o->pull && known) follow_pull(load, slot, &reply);
     if (load->sending) send_request(load, c, slot);
 }
@@ -166,10 +172,13 @@ void load_run(struct load *load, uint64_t until_ns, uint64_t answers_max) {
     if (!load->sending) {
         load->sending = true;
         for (uint32_t i = 0; i < load->slot_count; i++)
-            if (!load->slots[i].busy) send_request(load, &load->connections[i / (uint32_t)load->o->inflight], &load->slots[i]);
+            if (!load->slots[i].busy)
+                send_request(load, &load->connections[i / (uint32_t)load->o->inflight],
+                             &load->slots[i]);
         for (int i = 0; i < load->o->connections; i++) flush(load, &load->connections[i]);
     }
-    while (load->now_ns < until_ns && (answers_max == 0 || load->tally.answers < answers_max)) turn(load);
+    while (load->now_ns < until_ns && (answers_max == 0 || load->tally.answers < answers_max))
+        turn(load);
 }
 
 uint64_t load_drain(struct load *load, uint64_t until_ns) {
@@ -181,8 +190,10 @@ uint64_t load_drain(struct load *load, uint64_t until_ns) {
 static int connect_to(const struct options *o) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)o->port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-    if (inet_pton(AF_INET, o->host, &address.sin_addr) != 1) fail("--host is not an IPv4 address", o->host);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("cannot connect", strerror(errno));
+    if (inet_pton(AF_INET, o->host, &address.sin_addr) != 1)
+        fail("--host is not an IPv4 address", o->host);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+        fail("cannot connect", strerror(errno));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) fail("fcntl", strerror(errno));
     return fd;
@@ -196,7 +207,8 @@ struct load *load_open(const struct options *o, const struct templates *t) {
     load->slots = calloc(load->slot_count, sizeof *load->slots);
     load->connections = calloc((size_t)o->connections, sizeof *load->connections);
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
-    for (uint32_t i = 0; i < load->slot_count; i++) load->slots[i].queue = (int)(i % (uint32_t)o->queues);
+    for (uint32_t i = 0; i < load->slot_count; i++)
+        load->slots[i].queue = (int)(i % (uint32_t)o->queues);
     for (int i = 0; i < o->connections; i++) {
         struct connection *c = &load->connections[i];
         c->fd = connect_to(o);
@@ -205,7 +217,8 @@ struct load *load_open(const struct options *o, const struct templates *t) {
         c->out = malloc(c->out_room);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
         if (c->in == NULL || c->out == NULL) fail("memory", "not enough for the connections");
-        if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, c->fd, &event) != 0) fail("epoll_ctl", strerror(errno));
+        if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, c->fd, &event) != 0)
+            fail("epoll_ctl", strerror(errno));
     }
     return load;
 }

@@ -20,7 +20,8 @@ struct load;
 
 /* Connect; exits with a message when the server does not answer. */
 struct load *load_open(const struct options *o, const struct templates *t);
-/* Keep requests in flight until the time has come or `answers_max` (0 = any number) have arrived. */
+/* Keep requests in flight until the time has come or `answers_max` (0 = any number) have arrived.
+ */
 void load_run(struct load *load, uint64_t until_ns, uint64_t answers_max);
 /* Send nothing more and wait for what is in flight; returns how many requests stayed unanswered. */
 uint64_t load_drain(struct load *load, uint64_t until_ns);

@@ -1,9 +1,11 @@
-/* The floor: an epoll server that reads the same frames as a broker and answers with frames of the same size, without
- * parsing, storing or looking anything up. What a broker costs above this is its own work.
+/* The floor: an epoll server that reads the same frames as a broker and answers with frames of the
+ * same size, without parsing, storing or looking anything up. What a broker costs above this is its
+ * own work.
  *
  *     echo [--port PORT] [--cpu CORE]     prints "listening on PORT" and serves until it is killed
  *
- * A send is answered with a send answer, a pull with 32 stored messages of about 1.2 KiB; only the opaque changes. */
+ * A send is answered with a send answer, a pull with 32 stored messages of about 1.2 KiB; only the
+ * opaque changes. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,10 +21,18 @@
 
 #include "wire.h"
 
-enum { READ_ROOM = 1 << 18, ANSWER_ROOM = 1024, PARTS_MAX = 512, EVENTS_MAX = 256, PULL_MESSAGES = 32,
-       RECORD_BODY = 1024, BODY_ROOM = PULL_MESSAGES * 2048 };
+enum {
+    READ_ROOM = 1 << 18,
+    ANSWER_ROOM = 1024,
+    PARTS_MAX = 512,
+    EVENTS_MAX = 256,
+    PULL_MESSAGES = 32,
+    RECORD_BODY = 1024,
+    BODY_ROOM = PULL_MESSAGES * 2048
+};
 
-/* A canned answer: its frame without body, where the opaque goes, and the body that follows it on the wire. */
+/* A canned answer: its frame without body, where the opaque goes, and the body that follows it on
+ * the wire. */
 struct answer {
     uint8_t frame[ANSWER_ROOM];
     size_t length, opaque_at;
@@ -54,7 +64,8 @@ static void put_zeros(struct builder *b, size_t n) {
 static size_t build_pull_body(void) {
     struct builder b = {pull_body, 0, sizeof pull_body};
     static const char properties[] =
-        "MSG_REGION\1DefaultRegion\2UNIQ_KEY\1" "7F00000104D22F2A0000000000000000\2CLUSTER\1DefaultCluster\2"
+        "MSG_REGION\1DefaultRegion\2UNIQ_KEY\1"
+        "7F00000104D22F2A0000000000000000\2CLUSTER\1DefaultCluster\2"
         "TAGS\1TagA\2KEYS\1order-1000000000\2WAIT\1true\2TRACE_ON\1true\2";
     for (int i = 0; i < PULL_MESSAGES; i++) {
         size_t start = b.length;
@@ -79,7 +90,8 @@ static size_t build_pull_body(void) {
     return b.length;
 }
 
-static void build_answer(struct answer *a, int kind, const char *remark, const char *const *fields, size_t body_length) {
+static void build_answer(struct answer *a, int kind, const char *remark, const char *const *fields,
+                         size_t body_length) {
     struct builder b = {a->frame, 0, sizeof a->frame};
     put_bytes(&b, "\0\0\0\0\0\0\0\0", 8);
     if (kind == HEADER_BINARY) {
@@ -93,7 +105,8 @@ static void build_answer(struct answer *a, int kind, const char *remark, const c
         put_text(&b, "{\"code\":0,\"extFields\":{");
         for (int i = 0; fields[i]; i += 2) {
             char entry[128];
-            snprintf(entry, sizeof entry, "%s\"%s\":\"%s\"", i ? "," : "", fields[i], fields[i + 1]);
+            snprintf(entry, sizeof entry, "%s\"%s\":\"%s\"", i ? "," : "", fields[i],
+                     fields[i + 1]);
             put_text(&b, entry);
         }
         put_text(&b, "},\"flag\":1,\"language\":\"JAVA\",\"opaque\":");
@@ -114,11 +127,32 @@ static void build_answer(struct answer *a, int kind, const char *remark, const c
 }
 
 static void build_answers(void) {
-    static const char *const sent[] = {"msgId", "7F00000100002A9F0000001122334455", "queueId", "2", "queueOffset",
-        "1234567", "transactionId", "7F00000104D22F2A0000000000000000", "TRACE_ON", "true", "MSG_REGION",
-        "DefaultRegion", NULL};
-    static const char *const found[] = {"suggestWhichBrokerId", "0", "groupSysFlag", "0", "nextBeginOffset", "32",
-        "maxOffset", "1000000", "minOffset", "0", "topicSysFlag", "0", NULL};
+    static const char *const sent[] = {"msgId",
+                                       "7F00000100002A9F0000001122334455",
+                                       "queueId",
+                                       "2",
+                                       "queueOffset",
+                                       "1234567",
+                                       "transactionId",
+                                       "7F00000104D22F2A0000000000000000",
+                                       "TRACE_ON",
+                                       "true",
+                                       "MSG_REGION",
+                                       "DefaultRegion",
+                                       NULL};
+    static const char *const found[] = {"suggestWhichBrokerId",
+                                        "0",
+                                        "groupSysFlag",
+                                        "0",
+                                        "nextBeginOffset",
+                                        "32",
+                                        "maxOffset",
+                                        "1000000",
+                                        "minOffset",
+                                        "0",
+                                        "topicSysFlag",
+                                        "0",
+                                        NULL};
     size_t body_length = build_pull_body();
     for (int kind = HEADER_JSON; kind <= HEADER_BINARY; kind++) {
         build_answer(&send_answers[kind], kind, "", sent, 0);
@@ -150,12 +184,14 @@ static void keep_rest(struct connection *c, size_t done) {
             c->pending = realloc(c->pending, c->pending_room);
             if (c->pending == NULL) fail("memory");
         }
-        memcpy(c->pending + c->pending_length, (uint8_t *)batch.parts[i].iov_base + skip, length - skip);
+        memcpy(c->pending + c->pending_length, (uint8_t *)batch.parts[i].iov_base + skip,
+               length - skip);
         c->pending_length += length - skip;
     }
 }
 
-/* Write the batch. What the socket does not take waits, and nothing more is read from this peer meanwhile. */
+/* Write the batch. What the socket does not take waits, and nothing more is read from this peer
+ * meanwhile. */
 static bool write_batch(struct connection *c) {
     size_t total = 0;
     for (int i = 0; i < batch.count; i++) total += batch.parts[i].iov_len;
@@ -183,19 +219,23 @@ static void add_answer(const struct answer *a, const uint8_t *opaque, size_t opa
     batch.length += a->length;
     if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == at) last->iov_len += a->length;
     else batch.parts[batch.count++] = (struct iovec){at, a->length};
-    if (a->body_length) batch.parts[batch.count++] = (struct iovec){(void *)(uintptr_t)a->body, a->body_length};
+    if (a->body_length)
+        batch.parts[batch.count++] = (struct iovec){(void *)(uintptr_t)a->body, a->body_length};
 }
 
 static bool answer(const uint8_t *frame) {
     uint32_t word = load_u32(frame + 4), header_length = word & 0xffffff;
     const uint8_t *header = frame + 8;
     if (word >> 24 == HEADER_BINARY) {
-        const struct answer *a = load_u16(header) == CODE_PULL ? &pull_answers[1] : &send_answers[1];
+        const struct answer *a =
+            load_u16(header) == CODE_PULL ? &pull_answers[1] : &send_answers[1];
         add_answer(a, header + BINARY_OPAQUE_AT, 4);
         return true;
     }
-    /* The generator's headers end in the same way, so the opaque has a fixed distance from the end. */
-    static const char tail[] = "\"opaque\":1000000000,\"serializeTypeCurrentRPC\":\"JSON\",\"version\":479}";
+    /* The generator's headers end in the same way, so the opaque has a fixed distance from the end.
+     */
+    static const char tail[] =
+        "\"opaque\":1000000000,\"serializeTypeCurrentRPC\":\"JSON\",\"version\":479}";
     if (header_length < sizeof tail + 16) return false;
     const uint8_t *opaque = header + header_length - (sizeof tail - 1);
     if (memcmp(opaque, tail, 9) != 0) return false;
@@ -243,13 +283,16 @@ static void hang_up(struct connection *c) {
 }
 
 static int listen_on(int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&address, length) != 0) fail("cannot listen; is the port in use?");
-    if (listen(fd, 4096) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0) fail("listen");
+    if (bind(fd, (struct sockaddr *)&address, length) != 0)
+        fail("cannot listen; is the port in use?");
+    if (listen(fd, 4096) != 0 || getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+        fail("listen");
     printf("listening on %d\n", ntohs(address.sin_port));
     fflush(stdout);
     return fd;
@@ -276,7 +319,8 @@ int main(int argc, char **argv) {
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(core < 0 ? 0 : core, &set);
-    if (core >= 0 && sched_setaffinity(0, sizeof set, &set) != 0) fail("cannot stay on the wanted core");
+    if (core >= 0 && sched_setaffinity(0, sizeof set, &set) != 0)
+        fail("cannot stay on the wanted core");
     /* Never outlive the runner that started us. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     signal(SIGPIPE, SIG_IGN);

@@ -4,11 +4,13 @@
 
 void histogram_clear(struct histogram *h) { memset(h, 0, sizeof *h); }
 
-/* Values below 2^SUB_BITS have a bucket each; above, each power of two is cut into 2^SUB_BITS equal parts. */
+/* Values below 2^SUB_BITS have a bucket each; above, each power of two is cut into 2^SUB_BITS equal
+ * parts. */
 static unsigned bucket_of(uint64_t value) {
     if (value < (1u << HISTOGRAM_SUB_BITS)) return (unsigned)value;
     unsigned shift = 63u - (unsigned)__builtin_clzll(value) - HISTOGRAM_SUB_BITS;
-    unsigned bucket = ((shift + 1) << HISTOGRAM_SUB_BITS) + (unsigned)((value >> shift) - (1u << HISTOGRAM_SUB_BITS));
+    unsigned bucket = ((shift + 1) << HISTOGRAM_SUB_BITS) +
+                      (unsigned)((value >> shift) - (1u << HISTOGRAM_SUB_BITS));
     return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
 }
 

@@ -1,4 +1,5 @@
-/* A latency histogram: counts by value, in steps of about 1.6 % of the value, from 1 ns to 18 minutes. */
+/* A latency histogram: counts by value, in steps of about 1.6 % of the value, from 1 ns to 18
+ * minutes. */
 #ifndef BENCH_HISTOGRAM_H
 #define BENCH_HISTOGRAM_H
 
@@ -13,7 +14,8 @@ struct histogram {
 
 void histogram_clear(struct histogram *h);
 void histogram_add(struct histogram *h, uint64_t value);
-/* The smallest bucket limit that at least `share` (0 to 1) of the values do not exceed; 0 when empty. */
+/* The smallest bucket limit that at least `share` (0 to 1) of the values do not exceed; 0 when
+ * empty. */
 uint64_t histogram_quantile(const struct histogram *h, double share);
 
 #endif

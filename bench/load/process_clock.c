@@ -25,7 +25,9 @@ uint64_t servers_cpu_ns(const pid_t *pids, int count) {
         int error = clock_getcpuclockid(pids[i], &clock);
         uint64_t now = error == 0 ? read_clock(clock) : UINT64_MAX;
         if (now == UINT64_MAX) {
-            fprintf(stderr, "load: cannot read the CPU clock of process %d; has the server ended?\n", (int)pids[i]);
+            fprintf(stderr,
+                    "load: cannot read the CPU clock of process %d; has the server ended?\n",
+                    (int)pids[i]);
             exit(1);
         }
         total += now;
@@ -37,9 +39,10 @@ uint64_t machine_cpu_ns(void) {
     unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
     FILE *stat = fopen("/proc/stat", "r");
     if (stat == NULL) return 0;
-    int n = fscanf(stat, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &iowait, &irq,
-                   &softirq, &steal);
+    int n = fscanf(stat, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
+                   &idle, &iowait, &irq, &softirq, &steal);
     fclose(stat);
     if (n != 8) return 0;
-    return (user + nice + system + irq + softirq + steal) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
+    return (user + nice + system + irq + softirq + steal) *
+           (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
 }

@@ -2,11 +2,18 @@
 
 #include "wire.h"
 
-enum { RECORD_MAGIC_V1 = (int)0xDAA320A7, RECORD_MAGIC_V2 = (int)0xDAA320AB, RECORD_BYTES_MIN = 88 };
+enum {
+    RECORD_MAGIC_V1 = (int)0xDAA320A7,
+    RECORD_MAGIC_V2 = (int)0xDAA320AB,
+    RECORD_BYTES_MIN = 88
+};
 
-/* Where `text` starts in the header, looking first where the previous answer had it: nearly all are alike. */
-static const uint8_t *seek(const uint8_t *header, size_t length, const char *text, size_t text_length, size_t *hint) {
-    if (*hint + text_length <= length && memcmp(header + *hint, text, text_length) == 0) return header + *hint;
+/* Where `text` starts in the header, looking first where the previous answer had it: nearly all are
+ * alike. */
+static const uint8_t *seek(const uint8_t *header, size_t length, const char *text,
+                           size_t text_length, size_t *hint) {
+    if (*hint + text_length <= length && memcmp(header + *hint, text, text_length) == 0)
+        return header + *hint;
     const uint8_t *found = memmem(header, length, text, text_length);
     if (found != NULL) *hint = (size_t)(found - header);
     return found;
@@ -48,7 +55,8 @@ bool read_reply(const uint8_t *frame, size_t length, struct reply *r) {
     return true;
 }
 
-static bool binary_field(const struct reply *r, const char *field, const uint8_t **value, size_t *value_length) {
+static bool binary_field(const struct reply *r, const char *field, const uint8_t **value,
+                         size_t *value_length) {
     size_t name_length = strlen(field), at = 17 + (size_t)load_u32(r->header + 13) + 4;
     while (at + 6 <= r->header_length) {
         size_t key_length = load_u16(r->header + at), value_at = at + 2 + key_length + 4;
@@ -103,7 +111,8 @@ void reply_remark(const struct reply *r, char *text, size_t room) {
     size_t n = 0;
     for (; from < end && n + 1 < room; from++) {
         if (r->header_kind == HEADER_JSON && *from == '"') break;
-        text[n++] = *from >= 0x20 && *from < 0x7f && *from != '"' && *from != '\\' ? (char)*from : ' ';
+        text[n++] =
+            *from >= 0x20 && *from < 0x7f && *from != '"' && *from != '\\' ? (char)*from : ' ';
     }
     text[n] = 0;
 }

@@ -16,7 +16,8 @@ struct reply {
 
 /* Read one whole frame. False when it is not an answer that a RocketMQ server could send. */
 bool read_reply(const uint8_t *frame, size_t length, struct reply *reply);
-/* The number in a field of the answer's header, for instance nextBeginOffset; false when it is absent. */
+/* The number in a field of the answer's header, for instance nextBeginOffset; false when it is
+ * absent. */
 bool reply_number(const struct reply *reply, const char *field, uint64_t *value);
 /* How many stored messages the body holds, or -1 when they do not fill it exactly. */
 int count_messages(const uint8_t *body, size_t length);

@@ -6,14 +6,16 @@
 
 enum { UNIQ_KEY_PREFIX = 16, UNIQ_KEY_LENGTH = 32, BORN_DIGITS = 13, HEADER_ROOM = 2048 };
 
-/* A send request of one queue and where its changing parts lie. The frame has the same length every time. */
+/* A send request of one queue and where its changing parts lie. The frame has the same length every
+ * time. */
 struct send_template {
     uint8_t *bytes;
     size_t length, opaque_at, born_at, key_at, unique_at;
 };
 
-/* A pull request of one queue: its queue offset has a varying number of digits, so it is cut at that number.
- * The middle part lies between the offset and the opaque, which JSON puts at the end and binary at the start. */
+/* A pull request of one queue: its queue offset has a varying number of digits, so it is cut at
+ * that number. The middle part lies between the offset and the opaque, which JSON puts at the end
+ * and binary at the start. */
 struct pull_template {
     uint8_t before[HEADER_ROOM], after[HEADER_ROOM];
     size_t before_length, after_length, opaque_at;
@@ -31,8 +33,9 @@ struct templates {
 #define UNIQUE_PLACE "7F00000104D22F2A0000000000000000"
 #define BORN_PLACE "1700000000000"
 #define OPAQUE_PLACE "1000000000"
-#define JSON_END "},\"flag\":0,\"language\":\"JAVA\",\"opaque\":" OPAQUE_PLACE \
-                 ",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":479}"
+#define JSON_END                                                  \
+    "},\"flag\":0,\"language\":\"JAVA\",\"opaque\":" OPAQUE_PLACE \
+    ",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":479}"
 
 struct field {
     const char *key, *value;
@@ -45,7 +48,8 @@ static size_t find(const uint8_t *bytes, size_t length, const char *text) {
 }
 
 /* Append the header with these fields as the Java client would write it. */
-static void put_header(struct builder *b, int header, int code, const struct field *fields, int count) {
+static void put_header(struct builder *b, int header, int code, const struct field *fields,
+                       int count) {
     char text[32];
     if (header == HEADER_BINARY) {
         put_binary_start(b, code, OPAQUE_FIRST, 0, "");
@@ -78,13 +82,16 @@ static void put_lengths(uint8_t *frame, int header, size_t header_length, size_t
     store_u32(frame + 4, (uint32_t)header_length | (uint32_t)header << 24);
 }
 
-static void build_send(struct send_template *s, const struct options *o, int queue, uint64_t *random) {
+static void build_send(struct send_template *s, const struct options *o, int queue,
+                       uint64_t *random) {
     char number[16];
     snprintf(number, sizeof number, "%d", queue);
-    const char *properties = "KEYS\1" KEYS_PLACE "\2UNIQ_KEY\1" UNIQUE_PLACE "\2WAIT\1true\2TAGS\1TagA\2";
+    const char *properties =
+        "KEYS\1" KEYS_PLACE "\2UNIQ_KEY\1" UNIQUE_PLACE "\2WAIT\1true\2TAGS\1TagA\2";
     const struct field fields[] = {
-        {"a", o->group}, {"b", o->topic}, {"c", "TBW102"}, {"d", "8"}, {"e", number}, {"f", "0"}, {"g", BORN_PLACE},
-        {"h", "0"}, {"i", properties}, {"j", "0"}, {"k", "false"}, {"m", "false"}, {"n", o->broker_name}};
+        {"a", o->group}, {"b", o->topic},   {"c", "TBW102"},      {"d", "8"},        {"e", number},
+        {"f", "0"},      {"g", BORN_PLACE}, {"h", "0"},           {"i", properties}, {"j", "0"},
+        {"k", "false"},  {"m", "false"},    {"n", o->broker_name}};
     size_t room = HEADER_ROOM + (size_t)o->body_bytes;
     struct builder b = {malloc(room), 0, room};
     if (b.bytes == NULL) abort();
@@ -94,7 +101,8 @@ static void build_send(struct send_template *s, const struct options *o, int que
     s->born_at = find(b.bytes, b.length, BORN_PLACE);
     s->key_at = find(b.bytes, b.length, KEYS_PLACE) + strlen("order-");
     s->unique_at = find(b.bytes, b.length, UNIQUE_PLACE) + UNIQ_KEY_PREFIX;
-    s->opaque_at = o->header == HEADER_BINARY ? 8 + BINARY_OPAQUE_AT : find(b.bytes, b.length, "\"opaque\":") + 9;
+    s->opaque_at = o->header == HEADER_BINARY ? 8 + BINARY_OPAQUE_AT
+                                              : find(b.bytes, b.length, "\"opaque\":") + 9;
     for (int i = 0; i < o->body_bytes; i++) {
         *random = *random * 6364136223846793005u + 1442695040888963407u;
         uint8_t byte = (uint8_t)(*random >> 56);
@@ -111,11 +119,13 @@ static void build_pull(struct pull_template *p, const struct options *o, int que
     char number[16], batch[16];
     snprintf(number, sizeof number, "%d", queue);
     snprintf(batch, sizeof batch, "%d", o->batch_max);
-    const struct field fields[] = {
-        {"consumerGroup", o->group}, {"topic", o->topic}, {"queueId", number}, {"queueOffset", OFFSET_PLACE},
-        {"maxMsgNums", batch}, {"sysFlag", "4"}, {"commitOffset", "0"}, {"suspendTimeoutMillis", "20000"},
-        {"subscription", "*"}, {"subVersion", "0"}, {"expressionType", "TAG"}, {"maxMsgBytes", "2147483647"},
-        {"bname", o->broker_name}};
+    const struct field fields[] = {{"consumerGroup", o->group}, {"topic", o->topic},
+                                   {"queueId", number},         {"queueOffset", OFFSET_PLACE},
+                                   {"maxMsgNums", batch},       {"sysFlag", "4"},
+                                   {"commitOffset", "0"},       {"suspendTimeoutMillis", "20000"},
+                                   {"subscription", "*"},       {"subVersion", "0"},
+                                   {"expressionType", "TAG"},   {"maxMsgBytes", "2147483647"},
+                                   {"bname", o->broker_name}};
     uint8_t bytes[HEADER_ROOM];
     struct builder b = {bytes, 0, sizeof bytes};
     put_bytes(&b, "\0\0\0\0\0\0\0\0", 8);
@@ -150,7 +160,8 @@ static void put_opaque(uint8_t *at, int header, uint32_t opaque) {
     else put_decimal(at, opaque, OPAQUE_DIGITS);
 }
 
-size_t write_send(const struct templates *t, uint8_t *out, int queue, uint32_t opaque, uint64_t born_ms) {
+size_t write_send(const struct templates *t, uint8_t *out, int queue, uint32_t opaque,
+                  uint64_t born_ms) {
     static const char HEX[] = "0123456789ABCDEF";
     const struct send_template *s = &t->send[queue];
     uint64_t unique = t->unique_base + opaque;
@@ -163,7 +174,8 @@ size_t write_send(const struct templates *t, uint8_t *out, int queue, uint32_t o
     return s->length;
 }
 
-size_t write_pull(const struct templates *t, uint8_t *out, int queue, uint64_t queue_offset, uint32_t opaque) {
+size_t write_pull(const struct templates *t, uint8_t *out, int queue, uint64_t queue_offset,
+                  uint32_t opaque) {
     const struct pull_template *p = &t->pull[queue];
     char digits[24];
     int count = snprintf(digits, sizeof digits, "%llu", (unsigned long long)queue_offset);
@@ -172,7 +184,8 @@ size_t write_pull(const struct templates *t, uint8_t *out, int queue, uint64_t q
     memcpy(out + p->before_length, digits, (size_t)count);
     memcpy(out + after_at, p->after, p->after_length);
     if (t->header == HEADER_BINARY) {
-        /* The value's own length precedes it; the length of all entries follows the empty remark. */
+        /* The value's own length precedes it; the length of all entries follows the empty remark.
+         */
         store_u32(out + p->before_length - 4, (uint32_t)count);
         store_u32(out + 8 + 17, (uint32_t)(length - 8 - 17 - 4));
         put_opaque(out + p->opaque_at, t->header, opaque);

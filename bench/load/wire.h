@@ -18,7 +18,8 @@ enum { CODE_PULL = 11, CODE_SEND_V2 = 310 };
 enum { HEADER_JSON = 0, HEADER_BINARY = 1 };
 enum { WIRE_VERSION = 479, FRAME_BYTES_MAX = 16 * 1024 * 1024, BINARY_OPAQUE_AT = 5 };
 
-/* Every opaque has ten decimal digits, so a JSON request can be patched without changing its length. */
+/* Every opaque has ten decimal digits, so a JSON request can be patched without changing its
+ * length. */
 #define OPAQUE_FIRST 1000000000u
 enum { OPAQUE_DIGITS = 10 };
 
@@ -67,9 +68,12 @@ static inline void put_bytes(struct builder *b, const void *p, size_t n) {
     b->length += n;
 }
 
-static inline void put_text(struct builder *b, const char *text) { put_bytes(b, text, strlen(text)); }
+static inline void put_text(struct builder *b, const char *text) {
+    put_bytes(b, text, strlen(text));
+}
 
-/* One entry of a binary header: key length 2, key, value length 4, value. Returns where the value starts. */
+/* One entry of a binary header: key length 2, key, value length 4, value. Returns where the value
+ * starts. */
 static inline size_t put_entry(struct builder *b, const char *key, const char *value) {
     uint8_t length[4];
     store_u16(length, (uint16_t)strlen(key));
@@ -82,7 +86,8 @@ static inline size_t put_entry(struct builder *b, const char *key, const char *v
     return at;
 }
 
-/* The fixed part of a binary header, without remark; the length of the entries is filled in by the caller. */
+/* The fixed part of a binary header, without remark; the length of the entries is filled in by the
+ * caller. */
 static inline void put_binary_start(struct builder *b, int code, uint32_t opaque, uint32_t flag,
                                     const char *remark) {
     uint8_t start[17];

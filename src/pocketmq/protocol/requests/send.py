@@ -107,3 +107,4 @@ class RecallReply(NamedTuple):
     """Header of the answer to 370: the unique key of the recalled message."""
 
     msg_id: str
+    region: Annotated[str | None, wire("MSG_REGION")] = None

@@ -2,8 +2,8 @@
 
     committed       topic@group -> queue -> offset; saved every few seconds
     last pulled     where the group's last pull went on; in memory only
-    pending resets  where an operator wants the group to go on; in memory only. Queries answer it and
-                    commits are ignored until the group's next pull, which is answered "offset moved"
+    pending resets  where an operator wants the group to go on; in memory only. Queries answer it,
+                    and commits are ignored until the group's next pull, which is told of it
 
 A lite-pull consumer, a replica and a tool all may commit; the last one wins, backwards too.
 """

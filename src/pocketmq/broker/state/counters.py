@@ -1,0 +1,97 @@
+"""A counter, and its past: snapshots at regular moments that are the same for all counters.
+
+    period   a snapshot every   kept   gives the figures of the last
+    MINUTE   10 seconds         7      minute
+    HOUR     10 minutes         7      hour
+    DAY      1 hour             25     day
+
+The moments are kept once; a counter keeps its values alone, packed, so that many thousand topics
+cost little. Snapshots from before a counter was made count as zero.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+from pocketmq.clock import Clock
+from pocketmq.protocol.bodies.stats import StatsItem
+
+MINUTE: Final = 0
+HOUR: Final = 1
+DAY: Final = 2
+
+COUNT: Final = 0
+SIZE: Final = 1
+_TIMES: Final = 2
+_VALUES: Final = 3
+
+_SECONDS: Final = (10.0, 600.0, 3600.0)
+_KEPT: Final = (7, 7, 25)
+
+
+class Counter:
+    """How many, how many bytes, and in how many portions."""
+
+    __slots__ = ("_past", "count", "size", "times")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.size = 0
+        self.times = 0
+        self._past: tuple[array[int], ...] | None = None
+
+    def snapshot(self, period: int) -> None:
+        """Remember the values as they are now."""
+        if self._past is None:
+            self._past = (array("q"), array("q"), array("q"))
+        past = self._past[period]
+        if len(past) >= _KEPT[period] * _VALUES:
+            del past[:_VALUES]
+        past.extend((self.count, self.size, self.times))
+
+    def before(self, period: int, snapshots: int) -> tuple[int, int, int]:
+        """The values that many snapshots ago."""
+        if self._past is None:
+            return 0, 0, 0
+        past = self._past[period]
+        at = len(past) - snapshots * _VALUES
+        if at < 0:
+            return 0, 0, 0
+        return past[at], past[at + 1], past[at + 2]
+
+
+class Timeline:
+    """The moments of the snapshots."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        now = clock.monotonic()
+        self._started = now
+        self._moments: tuple[list[float], list[float], list[float]] = ([], [], [])
+
+    def due(self) -> list[int]:
+        """The periods whose next snapshot is due now; their moments are noted."""
+        now = self._clock.monotonic()
+        due = []
+        for period, moments in enumerate(self._moments):
+            last = moments[-1] if moments else self._started
+            if now - last >= _SECONDS[period]:
+                moments.append(now)
+                del moments[: -_KEPT[period]]
+                due.append(period)
+        return due
+
+    def figure(self, counter: Counter, period: int, value: int) -> StatsItem:
+        """Growth of a counter over a period, up to now."""
+        moments = self._moments[period]
+        first = moments[0] if moments else self._started
+        then = counter.before(period, len(moments)) if moments else (0, 0, 0)
+        now = (counter.count, counter.size, counter.times)
+        seconds = self._clock.monotonic() - first
+        growth, times = now[value] - then[value], now[_TIMES] - then[_TIMES]
+        return StatsItem(
+            growth,
+            growth / seconds if seconds > 0 else 0.0,
+            growth / times if times > 0 else 0.0,
+        )

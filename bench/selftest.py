@@ -1,4 +1,4 @@
-"""Checks the load generator against the echo server: every kind of load, a few thousand requests each."""
+"""Checks the load generator against the echo server with every kind of load."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PULLED_MESSAGES = 32
 
 
 def check_generator(directory: Path) -> int:
-    """Run each kind of load once; returns how many there were. Raises LoadFailed when one is off."""
+    """Run each kind of load once and return how many there were; raise LoadFailed if one is off."""
     echo = EchoPeer(BUILD, directory, None)
     works = list(dict.fromkeys(row.work for row in ROWS))
     try:

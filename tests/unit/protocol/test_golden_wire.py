@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 import pytest
+from tests.support.golden_wire import GoldenFrame, session_frames, session_names
 
 from pocketmq.protocol import framing, headers
 from pocketmq.protocol.bodies.connections import (
@@ -52,7 +53,6 @@ from pocketmq.protocol.bodies.topic_config import (
 from pocketmq.protocol.bodies.versions import DataVersion
 from pocketmq.protocol.fields import COMMON_KEYS, decode_fields, encode_fields
 from pocketmq.protocol.requests.catalogue import HEADERS
-from tests.support.golden_wire import GoldenFrame, session_frames, session_names
 
 REQUEST_BODIES: dict[int, type[Document]] = {
     34: Heartbeat,

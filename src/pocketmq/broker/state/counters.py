@@ -1,4 +1,4 @@
-"""A counter, and its past: snapshots at regular moments that are the same for all counters.
+"""A counter and its past: snapshots at regular moments that are the same for all counters.
 
     period   a snapshot every   kept   gives the figures of the last
     MINUTE   10 seconds         7      minute
@@ -21,24 +21,22 @@ MINUTE: Final = 0
 HOUR: Final = 1
 DAY: Final = 2
 
-COUNT: Final = 0
-SIZE: Final = 1
-_TIMES: Final = 2
-_VALUES: Final = 3
+MESSAGES: Final = 0
+BYTES: Final = 1
+_VALUES: Final = 2
 
 _SECONDS: Final = (10.0, 600.0, 3600.0)
 _KEPT: Final = (7, 7, 25)
 
 
 class Counter:
-    """How many, how many bytes, and in how many portions."""
+    """How many messages, and how many bytes. The hot path adds to the two fields directly."""
 
-    __slots__ = ("_past", "count", "size", "times")
+    __slots__ = ("_past", "bytes", "messages")
 
     def __init__(self) -> None:
-        self.count = 0
-        self.size = 0
-        self.times = 0
+        self.messages = 0
+        self.bytes = 0
         self._past: tuple[array[int], ...] | None = None
 
     def snapshot(self, period: int) -> None:
@@ -48,17 +46,15 @@ class Counter:
         past = self._past[period]
         if len(past) >= _KEPT[period] * _VALUES:
             del past[:_VALUES]
-        past.extend((self.count, self.size, self.times))
+        past.extend((self.messages, self.bytes))
 
-    def before(self, period: int, snapshots: int) -> tuple[int, int, int]:
+    def before(self, period: int, snapshots: int) -> tuple[int, int]:
         """The values that many snapshots ago."""
         if self._past is None:
-            return 0, 0, 0
+            return 0, 0
         past = self._past[period]
         at = len(past) - snapshots * _VALUES
-        if at < 0:
-            return 0, 0, 0
-        return past[at], past[at + 1], past[at + 2]
+        return (0, 0) if at < 0 else (past[at], past[at + 1])
 
 
 class Timeline:
@@ -83,15 +79,15 @@ class Timeline:
         return due
 
     def figure(self, counter: Counter, period: int, value: int) -> StatsItem:
-        """Growth of a counter over a period, up to now."""
+        """Growth of a counter over a period, up to now: in all, a second and a message."""
         moments = self._moments[period]
         first = moments[0] if moments else self._started
-        then = counter.before(period, len(moments)) if moments else (0, 0, 0)
-        now = (counter.count, counter.size, counter.times)
+        then = counter.before(period, len(moments)) if moments else (0, 0)
+        now = (counter.messages, counter.bytes)
         seconds = self._clock.monotonic() - first
-        growth, times = now[value] - then[value], now[_TIMES] - then[_TIMES]
+        growth, messages = now[value] - then[value], now[MESSAGES] - then[MESSAGES]
         return StatsItem(
             growth,
             growth / seconds if seconds > 0 else 0.0,
-            growth / times if times > 0 else 0.0,
+            growth / messages if messages > 0 else 0.0,
         )

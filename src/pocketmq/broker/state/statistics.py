@@ -17,9 +17,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, NamedTuple, TypeVar
 
-from pocketmq.broker.state.counters import COUNT, DAY, HOUR, MINUTE, SIZE, Counter, Timeline
+from pocketmq.broker.state.counters import BYTES, DAY, HOUR, MESSAGES, MINUTE, Counter, Timeline
 from pocketmq.clock import Clock
 from pocketmq.protocol.bodies.stats import BrokerStats
+
+TopicCounter = Counter
 
 _AnyKey = TypeVar("_AnyKey", str, tuple[str, str])
 
@@ -69,9 +71,11 @@ class Statistics:
         self._topics: dict[str, Counter] = {}
         self._pairs: dict[tuple[str, str], Counter] = {}
         self._others: dict[tuple[str, str], Counter] = {}
-        self._put = Counter()
+        self._put = Counter()  # brought up to date by `_sum_up`
+        self._removed = Counter()  # what was put into topics that are gone
         self._got = Counter()
         self._rest = Counter()  # what the limit on keys leaves without a counter of its own
+        self._found = 0
         self._missed = 0
         self._failed = 0
         self._took = [0] * (len(LATENCY_LIMITS_MS) + 1)
@@ -86,28 +90,27 @@ class Statistics:
 
     # -- counting: the hot path -------------------------------------------------------------
 
+    def topic_counter(self, topic: str) -> TopicCounter:
+        """The counter of messages put into a topic, for who adds to it again and again.
+
+        It is valid until the topic is removed.
+        """
+        return self._topics.get(topic) or self._new(self._topics, topic)
+
     def put(self, topic: str, count: int, size: int) -> None:
         """`count` messages of `size` bytes in all were stored for a topic."""
         counter = self._topics.get(topic) or self._new(self._topics, topic)
-        counter.count += count
-        counter.size += size
-        counter.times += 1
-        counter = self._put
-        counter.count += count
-        counter.size += size
-        counter.times += 1
+        counter.messages += count
+        counter.bytes += size
 
     def get(self, group: str, topic: str, count: int, size: int) -> None:
         """`count` messages of `size` bytes in all left for a group."""
-        key = (group, topic)
-        counter = self._pairs.get(key) or self._new(self._pairs, key)
-        counter.count += count
-        counter.size += size
-        counter.times += 1
-        counter = self._got
-        counter.count += count
-        counter.size += size
-        counter.times += 1
+        counter = self._pairs.get((group, topic)) or self._new(self._pairs, (group, topic))
+        counter.messages += count
+        counter.bytes += size
+        self._got.messages += count
+        self._got.bytes += size
+        self._found += 1
 
     def miss(self) -> None:
         """A pull found nothing."""
@@ -126,19 +129,19 @@ class Statistics:
     def add(self, name: str, key: str, count: int = 1, size: int = 0) -> None:
         """Count something rarer, under RocketMQ's name of the statistic."""
         counter = self._others.get((name, key)) or self._new(self._others, (name, key))
-        counter.count += count
-        counter.size += size
-        counter.times += 1
+        counter.messages += count
+        counter.bytes += size
 
     # -- snapshots --------------------------------------------------------------------------
 
     def step(self) -> None:
         """Take the snapshots that are due. Called once a second."""
+        self._sum_up()
         today = _day(self._clock.now_ms())
         if today != self._day:
             self._day = today
-            self._put_mornings = [self._put_mornings[1], self._put.count]
-            self._get_mornings = [self._get_mornings[1], self._got.count]
+            self._put_mornings = [self._put_mornings[1], self._put.messages]
+            self._get_mornings = [self._get_mornings[1], self._got.messages]
         self._sample()
         for period in self._timeline.due():
             for counter in self._counters():
@@ -162,8 +165,11 @@ class Statistics:
     @property
     def totals(self) -> Totals:
         """What went through since the start."""
-        put, got = self._put, self._got
-        return Totals(put.count, put.size, self._failed, got.times, self._missed, got.count)
+        self._sum_up()
+        put = self._put
+        return Totals(
+            put.messages, put.bytes, self._failed, self._found, self._missed, self._got.messages
+        )
 
     def rates(self, field: str) -> Rates:
         """How fast one field of `Totals` grows."""
@@ -179,7 +185,12 @@ class Statistics:
     @property
     def mornings(self) -> Mornings:
         """Totals at the last two midnights and now."""
-        return Mornings(*self._put_mornings, self._put.count, *self._get_mornings, self._got.count)
+        self._sum_up()
+        put_before, put_today = self._put_mornings
+        get_before, get_today = self._get_mornings
+        return Mornings(
+            put_before, put_today, self._put.messages, get_before, get_today, self._got.messages
+        )
 
     @property
     def latency_classes(self) -> list[int]:
@@ -194,12 +205,12 @@ class Statistics:
     def put_tps(self, topic: str) -> float:
         """Messages per second into a topic, over the last minute."""
         counter = self._topics.get(topic)
-        return 0.0 if counter is None else self._timeline.figure(counter, MINUTE, COUNT).tps
+        return 0.0 if counter is None else self._timeline.figure(counter, MINUTE, MESSAGES).tps
 
     def get_tps(self, group: str, topic: str) -> float:
         """Messages per second from a topic to a group, over the last minute."""
         counter = self._pairs.get((group, topic))
-        return 0.0 if counter is None else self._timeline.figure(counter, MINUTE, COUNT).tps
+        return 0.0 if counter is None else self._timeline.figure(counter, MINUTE, MESSAGES).tps
 
     def figures(self, name: str, key: str) -> BrokerStats | None:
         """A statistic by RocketMQ's name, or None when nothing was counted under it."""
@@ -213,7 +224,7 @@ class Statistics:
 
     def _find(self, name: str, key: str) -> tuple[Counter, int] | None:
         stem, _, what = name.rpartition("_")
-        value = SIZE if what == "SIZE" else COUNT
+        value = BYTES if what == "SIZE" else MESSAGES
         counter: Counter | None = None
         if name in ("TOPIC_PUT_NUMS", "TOPIC_PUT_SIZE"):
             counter = self._topics.get(key)
@@ -221,17 +232,21 @@ class Statistics:
             topic, _, group = key.partition("@")
             counter = self._pairs.get((group, topic))
         elif key == self._cluster and name in ("BROKER_PUT_NUMS", "BROKER_GET_NUMS"):
+            self._sum_up()
             counter = self._put if stem == "BROKER_PUT" else self._got
         else:
             counter = self._others.get((name, key))
-            value = COUNT
+            value = MESSAGES
         return None if counter is None else (counter, value)
 
     # -- forgetting -------------------------------------------------------------------------
 
     def remove_topic(self, topic: str) -> None:
         """Forget what was counted for a topic; totals stay."""
-        self._topics.pop(topic, None)
+        gone = self._topics.pop(topic, None)
+        if gone is not None:
+            self._removed.messages += gone.messages
+            self._removed.bytes += gone.bytes
         for pair in [pair for pair in self._pairs if pair[1] == topic]:
             del self._pairs[pair]
 
@@ -240,9 +255,15 @@ class Statistics:
         for pair in [pair for pair in self._pairs if pair[0] == group]:
             del self._pairs[pair]
 
+    def _sum_up(self) -> None:
+        # Sends add to their topic's counter alone, so that the hot path is short.
+        counters = (self._removed, self._rest, *self._topics.values())
+        self._put.messages = sum([counter.messages for counter in counters])
+        self._put.bytes = sum([counter.bytes for counter in counters])
+
     def _new(self, table: dict[_AnyKey, Counter], key: _AnyKey) -> Counter:
         if len(table) >= self._keys_max:
-            return self._rest
+            return self._rest if table is self._topics else Counter()
         counter = table[key] = Counter()
         return counter
 

@@ -1,11 +1,11 @@
 """A batch on the wire: items one after another, in the body of one send request.
 
-    size         4   the whole item
-    magic        4   0, unused
-    crc          4   0, unused; the broker computes its own
-    flag         4   the application's flag
-    body         4 + n
-    properties   2 + n
+size         4   the whole item
+magic        4   0, unused
+crc          4   0, unused; the broker computes its own
+flag         4   the application's flag
+body         4 + n
+properties   2 + n
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ def decode_batch(batch: bytes | memoryview) -> list[BatchItem]:
         (properties_bytes,) = _LENGTH.unpack_from(view, properties_at)
         if properties_bytes < 0 or properties_at + 2 + properties_bytes != end:
             raise MalformedBody(f"the batch item at byte {position} has lengths that do not add up")
-        items.append(
-            BatchItem(flag, view[body_at:properties_at], view[properties_at + 2 : end])
-        )
+        items.append(BatchItem(flag, view[body_at:properties_at], view[properties_at + 2 : end]))
         position = end
     return items
 

@@ -1,9 +1,9 @@
 """Message ids: the one that says where a message lies, and the one its producer gave it.
 
-    offset message id   upper-case hex of store host (address, port i32) and log offset i64:
-                        32 characters for IPv4, 56 for IPv6
-    unique key          upper-case hex that the producer makes: address, process, class hash,
-                        milliseconds, counter; the broker only keeps it
+offset message id   upper-case hex of store host (address, port i32) and log offset i64:
+                    32 characters for IPv4, 56 for IPv6
+unique key          upper-case hex that the producer makes: address, process, class hash,
+                    milliseconds, counter; the broker only keeps it
 """
 
 from __future__ import annotations

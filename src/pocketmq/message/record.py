@@ -202,6 +202,6 @@ def _decode(view: memoryview, start: int, verify_crc: bool) -> Record:
 
 
 if _speedups.has("records"):
-    from pocketmq._speedups.records import write_record
+    from pocketmq._speedups.records import write_record as write_record
 else:
     write_record = write_record_plain

@@ -149,7 +149,8 @@ def _find_properties(properties: bytes) -> tuple[str, str, str]:
 
 
 if _speedups.has("records"):
-    from pocketmq._speedups.records import measure_record, scan_records
+    from pocketmq._speedups.records import measure_record as measure_record
+    from pocketmq._speedups.records import scan_records as scan_records
 else:
     measure_record = measure_record_plain
     scan_records = scan_records_plain

@@ -1,11 +1,11 @@
 """The checkpoint: what was certainly on the disk, as store times.
 
-    log_timestamp_ms         8   of the last record flushed in the commit log
-    queue_timestamp_ms       8   of the last record flushed in the consume queues
-    index_timestamp_ms       8   of the last record in full, flushed index files
-    master_flushed_offset    8   on a replica
-    confirm_offset           8   in controller mode
-    zeros                        up to 4096
+log_timestamp_ms         8   of the last record flushed in the commit log
+queue_timestamp_ms       8   of the last record flushed in the consume queues
+index_timestamp_ms       8   of the last record in full, flushed index files
+master_flushed_offset    8   on a replica
+confirm_offset           8   in controller mode
+zeros                        up to 4096
 """
 
 from __future__ import annotations

@@ -49,7 +49,9 @@ class LogConfig:
         alias="transientStorePoolEnable",
     )
     write_buffer_bytes: int = setting(
-        64 * _MIB, "Size of that write buffer; at least two of the largest messages.", minimum=65_536
+        64 * _MIB,
+        "Size of that write buffer; at least two of the largest messages.",
+        minimum=65_536,
     )
 
 
@@ -72,9 +74,7 @@ class QueueConfig:
     mapped_files_max: int = setting(
         8192, "Consume queue files mapped at once; fewer when descriptors are short.", minimum=16
     )
-    queues_per_topic_max: int = setting(
-        65_536, "Highest number of queues in one topic.", minimum=1
-    )
+    queues_per_topic_max: int = setting(65_536, "Highest number of queues in one topic.", minimum=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,7 @@ class IndexConfig:
     slots: int = setting(
         5_000_000, "Hash slots in one index file.", alias="maxHashSlotNum", minimum=1
     )
-    entries: int = setting(
-        20_000_000, "Entries in one index file.", alias="maxIndexNum", minimum=2
-    )
+    entries: int = setting(20_000_000, "Entries in one index file.", alias="maxIndexNum", minimum=2)
     query_max: int = setting(
         64, "Most messages in the answer to a query by key.", alias="maxMsgsNumBatch", minimum=1
     )

@@ -42,11 +42,11 @@ class ConsumeQueue:
         "_data",
         "_dirty",
         "_floor",
+        "_flushed",
         "_limit",
         "_min",
         "_min_for",
         "_position",
-        "_flushed",
         "_reserve_bytes_max",
         "_sequence",
         "end",
@@ -312,9 +312,7 @@ def put_entry_plain(
     ENTRY.pack_into(data, position, log_offset, size, tag_hash)
 
 
-def count_entries_plain(
-    data: Buffer, position: int, limit: int, previous: int
-) -> tuple[int, int]:
+def count_entries_plain(data: Buffer, position: int, limit: int, previous: int) -> tuple[int, int]:
     """Count entries that can be real: their log offsets grow, their sizes are positive.
 
     `previous` is the log offset before the first; blanks count wherever nothing real came before
@@ -332,7 +330,8 @@ def count_entries_plain(
 
 
 if _speedups.has("queues"):
-    from pocketmq._speedups.queues import count_entries, put_entry
+    from pocketmq._speedups.queues import count_entries as count_entries
+    from pocketmq._speedups.queues import put_entry as put_entry
 else:
     put_entry = put_entry_plain
     count_entries = count_entries_plain

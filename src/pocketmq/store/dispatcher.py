@@ -83,6 +83,3 @@ class Dispatcher:
         if level <= 0:
             return tag_hash
         return store_ms + self._delays_ms[min(level, len(self._delays_ms)) - 1]
-
-
-

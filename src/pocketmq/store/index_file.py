@@ -1,13 +1,13 @@
 """One index file: a hash table from key to log offset.
 
-    begin_timestamp_ms   8   store time of the first record
-    end_timestamp_ms     8   of the last
-    begin_log_offset     8
-    end_log_offset       8
-    used_slots           4
-    count                4   one more than the entries; entry 0 is never used
-    slots            4 × n   the newest entry of each slot, 0 for none
-    entries         20 × m   key_hash 4, log_offset 8, seconds since begin 4, older entry 4
+begin_timestamp_ms   8   store time of the first record
+end_timestamp_ms     8   of the last
+begin_log_offset     8
+end_log_offset       8
+used_slots           4
+count                4   one more than the entries; entry 0 is never used
+slots            4 × n   the newest entry of each slot, 0 for none
+entries         20 × m   key_hash 4, log_offset 8, seconds since begin 4, older entry 4
 """
 
 from __future__ import annotations
@@ -121,7 +121,9 @@ class IndexFile:
         return int(last)
 
 
-def put_keys_plain(data: mmap.mmap, keys: bytes, first: int, slots: int, entries: int) -> int:
+def put_keys_plain(
+    data: mmap.mmap | bytearray, keys: bytes, first: int, slots: int, entries: int
+) -> int:
     """Put packed keys into an index file until it is full; see `IndexFile.put`."""
     begin_ms, end_ms, begin, end, used, count = HEADER.unpack_from(data)
     count = max(count, 1)
@@ -147,7 +149,7 @@ def put_keys_plain(data: mmap.mmap, keys: bytes, first: int, slots: int, entries
     return first
 
 
-def rebuild_slots_plain(data: mmap.mmap, slots: int, count: int, log_end: int) -> int:
+def rebuild_slots_plain(data: mmap.mmap | bytearray, slots: int, count: int, log_end: int) -> int:
     """Build the slots from the entries; write how many are used; return the believable count."""
     entries_at = HEADER_BYTES + slots * 4
     data[HEADER_BYTES:entries_at] = bytes(slots * 4)
@@ -173,7 +175,8 @@ def rebuild_slots_plain(data: mmap.mmap, slots: int, count: int, log_end: int) -
 
 
 if _speedups.has("keys"):
-    from pocketmq._speedups.keys import put_keys, rebuild_slots
+    from pocketmq._speedups.keys import put_keys as put_keys
+    from pocketmq._speedups.keys import rebuild_slots as rebuild_slots
 else:
     put_keys = put_keys_plain
     rebuild_slots = rebuild_slots_plain

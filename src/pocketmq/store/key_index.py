@@ -58,9 +58,7 @@ class KeyIndex:
         fresh.file.reserve(40 + self._config.slots * 4, 0)
         self.files.append(fresh)
 
-    def find(
-        self, topic: str, key: str, begin_ms: int, end_ms: int, count_max: int
-    ) -> list[int]:
+    def find(self, topic: str, key: str, begin_ms: int, end_ms: int, count_max: int) -> list[int]:
         """Return log offsets of records whose key has this hash, the newest first.
 
         Other keys may share the hash; whoever reads the records compares.

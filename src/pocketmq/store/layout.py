@@ -1,11 +1,11 @@
 """Names of everything in the data directory.
 
-    commitlog/<20 digits>                              the log; a name is the file's first log offset
-    consumequeue/<topic>/<queue>/<20 digits>           20-byte entries; a name is a byte position
-    batchconsumequeue/<topic>/<queue>/<20 digits>      46-byte entries, for queue.type=BatchCQ
-    index/<yyyyMMddHHmmssSSS>                          a name is the instant of creation, local time
-    config/*.json                                      the broker's tables
-    checkpoint   lock   abort                          `abort` exists while the store is open
+commitlog/<20 digits>                              the log; a name is the file's first log offset
+consumequeue/<topic>/<queue>/<20 digits>           20-byte entries; a name is a byte position
+batchconsumequeue/<topic>/<queue>/<20 digits>      46-byte entries, for queue.type=BatchCQ
+index/<yyyyMMddHHmmssSSS>                          a name is the instant of creation, local time
+config/*.json                                      the broker's tables
+checkpoint   lock   abort                          `abort` exists while the store is open
 """
 
 from __future__ import annotations

@@ -98,7 +98,8 @@ def count_chained_plain(data: Buffer, position: int, limit: int, log_offset: int
 
 
 if _speedups.has("queues"):
-    from pocketmq._speedups.queues import count_chained, select_extents
+    from pocketmq._speedups.queues import count_chained as count_chained
+    from pocketmq._speedups.queues import select_extents as select_extents
 else:
     select_extents = select_extents_plain
     count_chained = count_chained_plain

@@ -11,7 +11,7 @@ from pocketmq.store import residency
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.config import ReadConfig
 from pocketmq.store.consume_queue import ENTRY_BYTES, ConsumeQueue
-from pocketmq.store.pull_scan import Extent, PullLimits, count_chained, select_extents
+from pocketmq.store.pull_scan import PullLimits, count_chained, select_extents
 from pocketmq.store.queue_table import QueueTable
 
 FOUND = "FOUND"
@@ -200,7 +200,10 @@ class Reader:
                 break
             if not whole:
                 _log.error(
-                    "record=unreadable topic=%s queue=%d offset=%d", queue.topic, queue.queue_id, before
+                    "record=unreadable topic=%s queue=%d offset=%d",
+                    queue.topic,
+                    queue.queue_id,
+                    before,
                 )
                 single.next_offset = before + 1
                 result.next_offset = before + 1

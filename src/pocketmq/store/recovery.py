@@ -99,7 +99,13 @@ class Recovery:
         self._dispatcher.store_timestamp_ms = max(timestamp_ms, 0)
         self._log.start_at(LogOffset(end), max(timestamp_ms, 0))
         return RecoveryReport(
-            clean, self._sequence.start, end, self._verified, self._refiled, cut_bytes, tuple(mended)
+            clean,
+            self._sequence.start,
+            end,
+            self._verified,
+            self._refiled,
+            cut_bytes,
+            tuple(mended),
         )
 
     def _clean_start(self) -> int | None:
@@ -209,7 +215,9 @@ class Recovery:
             self._dispatcher.file(records, self._new_keys(keys))
             self._refiled += len(records)
             if why == END_INVALID:
-                _log.error("record=damaged log_offset=%d skipping_file=true", file.start + following)
+                _log.error(
+                    "record=damaged log_offset=%d skipping_file=true", file.start + following
+                )
             jump = why in (END_BLANK, END_INVALID) or following == at
             position = file.end if jump else file.start + following
         return earlier

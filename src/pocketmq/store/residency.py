@@ -77,6 +77,6 @@ def touch_for_writing_plain(data: mmap.mmap, first: int, last: int) -> None:
 
 
 if _speedups.has("pages"):
-    from pocketmq._speedups.pages import touch_for_writing
+    from pocketmq._speedups.pages import touch_for_writing as touch_for_writing
 else:
     touch_for_writing = touch_for_writing_plain

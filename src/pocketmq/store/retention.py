@@ -94,7 +94,7 @@ class Retention:
         """Return how full the disk below the commit log is."""
         directory = self._log.directory
         usage = shutil.disk_usage(directory)
-        return 100.0 * (usage.total - usage.free) / usage.total if usage.total else 0.0
+        return 100.0 * usage.used / max(usage.used + usage.free, 1)
 
     def delete(self, count_max: int = 10) -> int:
         """Delete files that `step` has let go; return how many. Blocks; runs on a worker thread."""

@@ -78,9 +78,7 @@ class KeyQuery:
 class MessageStore:
     """Keeps messages of topics in queues, in a data directory that Apache RocketMQ can open."""
 
-    def __init__(
-        self, config: StoreConfig, clock: Clock, *, store_host: bytes = LOCALHOST
-    ) -> None:
+    def __init__(self, config: StoreConfig, clock: Clock, *, store_host: bytes = LOCALHOST) -> None:
         self.config = config
         self._clock = clock
         self._layout = layout.Layout.of(config)
@@ -362,4 +360,3 @@ def _mappings_max(configured: int) -> int:
         return configured
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return configured if soft == resource.RLIM_INFINITY else max(16, min(configured, soft // 2))
-

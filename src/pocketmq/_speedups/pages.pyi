@@ -1,0 +1,3 @@
+import mmap
+
+def touch_for_writing(data: mmap.mmap, first: int, last: int) -> None: ...

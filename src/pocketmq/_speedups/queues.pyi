@@ -1,0 +1,19 @@
+import mmap
+
+from pocketmq.message.record import Buffer
+from pocketmq.store.pull_scan import Extent, PullLimits
+
+def put_entry(
+    data: bytearray | mmap.mmap, position: int, log_offset: int, size: int, tag_hash: int
+) -> None: ...
+def count_entries(
+    data: Buffer, position: int, limit: int, previous: int
+) -> tuple[int, int]: ...
+def select_extents(
+    data: Buffer,
+    position: int,
+    limit: int,
+    limits: PullLimits,
+    tag_hashes: frozenset[int] | None,
+) -> tuple[list[Extent], int, int, int, int]: ...
+def count_chained(data: Buffer, position: int, limit: int, log_offset: int) -> int: ...

@@ -1,0 +1,350 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Writing and scanning stored records; the meaning is in message/record.py and message/scan.py."""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memchr, memcmp, memcpy
+
+from .big_endian cimport load16, load32, load64, store16, store32, store64
+
+
+cdef uint32_t MAGIC_V1 = 0xDAA320A7
+cdef uint32_t MAGIC_V2 = 0xDAA320AB
+cdef uint32_t MAGIC_BLANK = 0xCBD43194
+cdef int RECORD_BYTES_MIN = 91
+cdef int KEY_BYTES = 20
+
+
+def write_record(
+    target,
+    Py_ssize_t position,
+    Py_ssize_t limit,
+    int64_t log_offset,
+    int64_t queue_offset,
+    int64_t store_timestamp_ms,
+    uint32_t magic,
+    int32_t queue_id,
+    int32_t flag,
+    int32_t sys_flag,
+    int64_t born_timestamp_ms,
+    bytes born_host,
+    bytes store_host,
+    int32_t reconsume_times,
+    int64_t prepared_offset,
+    body,
+    int32_t body_crc,
+    bytes topic,
+    properties,
+):
+    """Write one record at `position`; return its size, or minus its size when it does not fit."""
+    cdef Py_buffer room, body_view, properties_view
+    cdef Py_ssize_t born_bytes = PyBytes_GET_SIZE(born_host)
+    cdef Py_ssize_t store_bytes = PyBytes_GET_SIZE(store_host)
+    cdef Py_ssize_t topic_bytes = PyBytes_GET_SIZE(topic)
+    cdef Py_ssize_t size
+    cdef uint8_t* p
+    PyObject_GetBuffer(target, &room, PyBUF_SIMPLE | PyBUF_WRITABLE)
+    try:
+        PyObject_GetBuffer(body, &body_view, PyBUF_SIMPLE)
+        try:
+            PyObject_GetBuffer(properties, &properties_view, PyBUF_SIMPLE)
+            try:
+                size = 75 + (magic == MAGIC_V2) + born_bytes + store_bytes
+                size += body_view.len + topic_bytes + properties_view.len
+                if limit > room.len:
+                    limit = room.len
+                if position < 0 or position + size + 8 > limit:
+                    return -size
+                sys_flag &= ~0x30
+                if born_bytes == 20:
+                    sys_flag |= 0x10
+                if store_bytes == 20:
+                    sys_flag |= 0x20
+                p = <uint8_t*>room.buf + position
+                store32(p + 8, <uint32_t>body_crc)
+                store32(p + 12, <uint32_t>queue_id)
+                store32(p + 16, <uint32_t>flag)
+                store64(p + 20, queue_offset)
+                store64(p + 28, log_offset)
+                store32(p + 36, <uint32_t>sys_flag)
+                store64(p + 40, born_timestamp_ms)
+                p += 48
+                memcpy(p, PyBytes_AS_STRING(born_host), born_bytes)
+                p += born_bytes
+                store64(p, store_timestamp_ms)
+                memcpy(p + 8, PyBytes_AS_STRING(store_host), store_bytes)
+                p += 8 + store_bytes
+                store32(p, <uint32_t>reconsume_times)
+                store64(p + 4, prepared_offset)
+                store32(p + 12, <uint32_t>body_view.len)
+                p += 16
+                memcpy(p, body_view.buf, body_view.len)
+                p += body_view.len
+                if magic == MAGIC_V2:
+                    store16(p, topic_bytes)
+                    p += 2
+                else:
+                    p[0] = <uint8_t>topic_bytes
+                    p += 1
+                memcpy(p, PyBytes_AS_STRING(topic), topic_bytes)
+                p += topic_bytes
+                store16(p, properties_view.len)
+                memcpy(p + 2, properties_view.buf, properties_view.len)
+                # Last, so that a writer killed half-way leaves no record.
+                p = <uint8_t*>room.buf + position
+                store32(p + 4, magic)
+                store32(p, <uint32_t>size)
+                return size
+            finally:
+                PyBuffer_Release(&properties_view)
+        finally:
+            PyBuffer_Release(&body_view)
+    finally:
+        PyBuffer_Release(&room)
+
+
+cdef struct Parts:
+    Py_ssize_t size
+    Py_ssize_t body_at
+    Py_ssize_t body_bytes
+    Py_ssize_t topic_at
+    Py_ssize_t topic_bytes
+    Py_ssize_t properties_at
+    Py_ssize_t properties_bytes
+
+
+cdef Py_ssize_t measure(const uint8_t* p, Py_ssize_t room, Parts* parts) noexcept nogil:
+    """Fill `parts`, positions from the record's start; return the size, 0 for a blank, or -1."""
+    cdef uint32_t magic
+    cdef Py_ssize_t size, at, wide
+    cdef int32_t sys_flag
+    if room < 8:
+        return -1
+    size = load32(p)
+    magic = <uint32_t>load32(p + 4)
+    if magic == MAGIC_BLANK:
+        return 0
+    if (magic != MAGIC_V1 and magic != MAGIC_V2) or size < RECORD_BYTES_MIN or size > room:
+        return -1
+    sys_flag = load32(p + 36)
+    at = 72 + (20 if sys_flag & 0x10 else 8) + (20 if sys_flag & 0x20 else 8)
+    if at + 3 > size:
+        return -1
+    parts.body_at = at
+    parts.body_bytes = load32(p + at - 4)
+    at += parts.body_bytes
+    wide = 2 if magic == MAGIC_V2 else 1
+    if parts.body_bytes < 0 or at + wide + 2 > size:
+        return -1
+    parts.topic_bytes = load16(p + at) if wide == 2 else <signed char>p[at]
+    parts.topic_at = at + wide
+    at += wide + parts.topic_bytes
+    if parts.topic_bytes < 0 or at + 2 > size:
+        return -1
+    parts.properties_bytes = load16(p + at)
+    parts.properties_at = at + 2
+    if parts.properties_bytes < 0 or at + 2 + parts.properties_bytes != size:
+        return -1
+    parts.size = size
+    return size
+
+
+def measure_record(data, Py_ssize_t position, Py_ssize_t limit):
+    """Return (size, body position, body bytes, body CRC); size 0 is a blank, -1 no record."""
+    cdef Py_buffer view
+    cdef Parts parts
+    cdef Py_ssize_t size
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        if limit > view.len:
+            limit = view.len
+        if position < 0:
+            return -1, 0, 0, 0
+        size = measure(<const uint8_t*>view.buf + position, limit - position, &parts)
+        if size <= 0:
+            return size, 0, 0, 0
+        return (
+            size,
+            position + parts.body_at,
+            parts.body_bytes,
+            load32(<const uint8_t*>view.buf + position + 8),
+        )
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef uint32_t hash_more(uint32_t value, const uint8_t* p, Py_ssize_t length) except? 0:
+    """Go on hashing UTF-8 text as Java hashes its UTF-16 units."""
+    cdef Py_ssize_t i
+    cdef Py_UCS4 character
+    cdef uint32_t point
+    for i in range(length):
+        if p[i] & 0x80:
+            break
+    else:
+        for i in range(length):
+            value = value * 31 + p[i]
+        return value
+    for character in PyUnicode_DecodeUTF8(<const char*>p, length, b"replace"):
+        point = <uint32_t>character
+        if point >= 0x10000:
+            value = value * 31 + 0xD800 + ((point - 0x10000) >> 10)
+            value = value * 31 + 0xDC00 + ((point - 0x10000) & 0x3FF)
+        else:
+            value = value * 31 + point
+    return value
+
+
+cdef struct Span:
+    const uint8_t* p
+    Py_ssize_t length
+
+
+cdef inline bint is_name(
+    const uint8_t* p, Py_ssize_t length, const char* name, Py_ssize_t name_length
+) noexcept nogil:
+    return length == name_length and memcmp(p, name, name_length) == 0
+
+
+cdef void find_properties(
+    const uint8_t* p, Py_ssize_t length, Span* tags, Span* unique_key, Span* keys
+) noexcept nogil:
+    cdef const uint8_t* end = p + length
+    cdef const uint8_t* stop
+    cdef const uint8_t* split
+    tags.length = unique_key.length = keys.length = 0
+    while p < end:
+        stop = <const uint8_t*>memchr(p, 2, end - p)
+        if stop == NULL:
+            stop = end
+        split = <const uint8_t*>memchr(p, 1, stop - p)
+        if split != NULL and split > p and split + 1 < stop:
+            if is_name(p, split - p, b"TAGS", 4):
+                tags.p = split + 1
+                tags.length = stop - split - 1
+            elif is_name(p, split - p, b"KEYS", 4):
+                keys.p = split + 1
+                keys.length = stop - split - 1
+            elif is_name(p, split - p, b"UNIQ_KEY", 8):
+                unique_key.p = split + 1
+                unique_key.length = stop - split - 1
+        p = stop + 1
+
+
+cdef struct Keys:
+    char* data
+    Py_ssize_t used
+    Py_ssize_t room
+
+
+cdef int add_key(
+    Keys* keys, uint32_t topic_hash, const uint8_t* p, Py_ssize_t length,
+    int64_t log_offset, int64_t store_ms,
+) except -1:
+    cdef uint32_t raw
+    cdef int32_t value
+    cdef char* grown
+    cdef char* at
+    raw = hash_more(topic_hash, p, length)
+    if raw & <uint32_t>0x80000000:
+        raw = 0 - raw
+        if raw == <uint32_t>0x80000000:
+            raw = 0
+    value = <int32_t>raw
+    if keys.used + KEY_BYTES > keys.room:
+        keys.room = keys.room * 2 + 64 * KEY_BYTES
+        grown = <char*>realloc(keys.data, keys.room)
+        if grown == NULL:
+            raise MemoryError
+        keys.data = grown
+    at = keys.data + keys.used
+    memcpy(at, &value, 4)
+    memcpy(at + 4, &log_offset, 8)
+    memcpy(at + 12, &store_ms, 8)
+    keys.used += KEY_BYTES
+    return 0
+
+
+def scan_records(
+    data, Py_ssize_t position, Py_ssize_t limit, int64_t log_offset, Py_ssize_t count_max
+):
+    """Walk records; return (filed, packed keys, position after the last, END_ reason)."""
+    cdef Py_buffer view
+    cdef Parts parts
+    cdef Span tags, unique_key, key_list
+    cdef Keys keys
+    cdef const uint8_t* p
+    cdef const uint8_t* word
+    cdef const uint8_t* end
+    cdef const uint8_t* topic_before = NULL
+    cdef Py_ssize_t topic_before_bytes = -1
+    cdef Py_ssize_t size, count, start
+    cdef int32_t sys_flag
+    cdef int64_t store_ms, here
+    cdef uint32_t topic_hash = 0
+    cdef int why = 0
+    cdef list filed = []
+    cdef object topic = None
+    keys.data = NULL
+    keys.used = keys.room = 0
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        if limit > view.len:
+            limit = view.len
+        start = position
+        count = 0
+        while count < count_max and position < limit:
+            p = <const uint8_t*>view.buf + position
+            size = measure(p, limit - position, &parts)
+            if size == 0:
+                why = 1
+                break
+            here = log_offset + (position - start)
+            if size < 0 or load64(p + 28) != here:
+                why = 2
+                break
+            sys_flag = load32(p + 36)
+            store_ms = load64(p + (68 if sys_flag & 0x10 else 56))
+            if parts.topic_bytes != topic_before_bytes or memcmp(
+                p + parts.topic_at, topic_before, topic_before_bytes
+            ):
+                topic_before = p + parts.topic_at
+                topic_before_bytes = parts.topic_bytes
+                topic = PyUnicode_DecodeUTF8(<const char*>topic_before, topic_before_bytes, b"replace")
+                topic_hash = hash_more(0, topic_before, topic_before_bytes) * 31 + 35
+            find_properties(
+                p + parts.properties_at, parts.properties_bytes, &tags, &unique_key, &key_list
+            )
+            if not sys_flag & 4:
+                filed.append((
+                    topic,
+                    load32(p + 12),
+                    load64(p + 20),
+                    here,
+                    size,
+                    <int32_t>hash_more(0, tags.p, tags.length) if tags.length else 0,
+                    store_ms,
+                ))
+            if sys_flag & 0xC != 0xC:
+                if unique_key.length:
+                    # Only KEYS is a list; a unique key is taken whole.
+                    add_key(&keys, topic_hash, unique_key.p, unique_key.length, here, store_ms)
+                if key_list.length:
+                    word = key_list.p
+                    end = word + key_list.length
+                    while word < end:
+                        p = <const uint8_t*>memchr(word, 32, end - word)
+                        if p == NULL:
+                            p = end
+                        if p > word:
+                            add_key(&keys, topic_hash, word, p - word, here, store_ms)
+                        word = p + 1
+            position += size
+            count += 1
+        return filed, keys.data[:keys.used] if keys.used else b"", position, why
+    finally:
+        free(keys.data)
+        PyBuffer_Release(&view)

@@ -31,7 +31,9 @@ MODULE_FLAGS = (
 def jars() -> Path:
     """The directory of the server's jars. Raise PeerUnavailable when it cannot be had."""
     require_tools("java", "mvn")
-    place = product(f"apache-{VERSION}", [POM], VERSION, lambda p: fetch_jars(POM, VERSION, p / "lib"))
+    place = product(
+        f"apache-{VERSION}", [POM], VERSION, lambda p: fetch_jars(POM, VERSION, p / "lib")
+    )
     return place / "lib"
 
 

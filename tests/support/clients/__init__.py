@@ -1,1 +1,1 @@
-"""Official RocketMQ clients, built on demand and worked through drivers; the servers they are tried against."""
+"""Official RocketMQ clients, worked through drivers, and the servers they are tried against."""

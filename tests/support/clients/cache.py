@@ -1,7 +1,7 @@
 """Where fetched and built peers are kept between runs: `$POCKETMQ_CACHE`, else `~/.cache/pocketmq`.
 
-A product is named after a hash of everything it is made from, so a changed source makes a new one. It is built beside
-its place and renamed into it, so a broken build leaves nothing that looks finished.
+A product is named after a hash of everything it is made from, so a changed source makes a new one.
+It is built beside its place and renamed into it, so a broken build leaves nothing that looks done.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def cache_directory() -> Path:
 
 
 def product(name: str, sources: Sequence[Path], salt: str, build: Callable[[Path], None]) -> Path:
-    """The directory `name-<hash of sources and salt>`, filled by `build` unless it is already there."""
+    """The directory `name-<hash of sources and salt>`, filled by `build` if it is not there."""
     digest = hashlib.sha256(salt.encode())
     for source in sorted(sources):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())

@@ -1,7 +1,8 @@
 """A driver process: an official client behind a pipe of JSON lines.
 
-A request is `{"id": 1, "do": "send", …}`, its answer `{"id": 1, …}` or `{"id": 1, "error": "…"}`. A message that a
-consumer of the driver receives arrives as `{"event": "message", "consumer": name, "message": {…}}` at any time.
+A request is `{"id": 1, "do": "send", …}`, its answer `{"id": 1, …}` or `{"id": 1, "error": "…"}`.
+A message that a consumer of the driver receives arrives at any time, as
+`{"event": "message", "consumer": name, "message": {…}}`.
 """
 
 from __future__ import annotations
@@ -100,25 +101,29 @@ class Driver:
         """The bodies a consumer received so far, in order."""
         return [message["body"] for message in self.received(consumer)]
 
-    def wait_for(self, consumer: str, count: int) -> list[Json]:
+    def wait_for(
+        self, consumer: str, count: int, seconds: float = RECEIVE_SECONDS_MAX
+    ) -> list[Json]:
         """Wait until `count` messages came, and a moment more for those that should not come."""
-        self._wait_until(lambda: len(self._received.get(consumer, [])) >= count, RECEIVE_SECONDS_MAX)
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended, SETTLE_SECONDS)
-            return list(self._received.get(consumer, []))
+        self._wait_until(lambda: len(self._received.get(consumer, [])) >= count, seconds)
+        self._wait_until(lambda: self._ended, SETTLE_SECONDS)
+        return self.received(consumer)
 
     def kill(self) -> None:
         """End the driver as a crash would."""
         self._process.kill()
         self.close()
 
+    def begin_close(self) -> None:
+        """Tell the driver to shut its clients down and end, without waiting for it."""
+        try:
+            self._stdin.close()
+        except BrokenPipeError:
+            self._ended = True
+
     def close(self) -> None:
         """Let the driver shut its clients down, and take it away if it does not."""
-        if not self._stdin.closed:
-            try:
-                self._stdin.close()
-            except BrokenPipeError:
-                self._ended = True
+        self.begin_close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:

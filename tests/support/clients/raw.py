@@ -1,9 +1,9 @@
-"""A few remoting calls made by hand, for what a test must arrange or look at without any client of ours or theirs.
+"""A few remoting calls made by hand, to arrange or look at things without any client.
 
-    frame length   4 bytes   of all that follows
-    header length  4 bytes   its highest byte is the encoding, 0 for JSON
-    header         JSON
-    body           the rest
+frame length   4 bytes   of all that follows
+header length  4 bytes   its highest byte is the encoding, 0 for JSON
+header         JSON
+body           the rest
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CallRefused(Exception):
         self.code = code
 
 
-def call(address: str, code: int, fields: dict[str, str], body: bytes = b"") -> tuple[Header, bytes]:
+def call(address: str, code: int, fields: dict[str, str]) -> tuple[Header, bytes]:
     """Make one call on a connection of its own; return the answer's header and body."""
     header = json.dumps(
         {
@@ -48,8 +48,7 @@ def call(address: str, code: int, fields: dict[str, str], body: bytes = b"") -> 
     ).encode()
     host, _, port = address.rpartition(":")
     with socket.create_connection((host, int(port)), CALL_SECONDS_MAX) as connection:
-        frame = struct.pack(">ii", 4 + len(header) + len(body), len(header)) + header + body
-        connection.sendall(frame)
+        connection.sendall(struct.pack(">ii", 4 + len(header), len(header)) + header)
         length, header_length = struct.unpack(">ii", _read(connection, 8))
         rest = _read(connection, length - 4)
     header_length &= 0xFFFFFF

@@ -1,4 +1,4 @@
-"""Server processes under test: PocketMQ started as a user starts it, with ports and a directory of its own."""
+"""Server processes under test: PocketMQ started as a user starts it, on ports of its own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Cluster(Protocol):
         """host:port of the broker."""
 
     def start(self) -> None:
-        """Start, or start again on the same ports and data, and wait until the broker is registered."""
+        """Start, maybe again on the same ports and data, and wait until the broker is known."""
 
     def stop(self) -> None:
         """Stop with SIGTERM and wait for the end."""
@@ -43,7 +43,11 @@ class ServerProcess:
     """One server: a command line, a log file, and the signals that end it."""
 
     def __init__(
-        self, name: str, command: Sequence[str], home: Path, environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        home: Path,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.name = name
@@ -96,7 +100,8 @@ class ServerProcess:
             process.kill()
             process.wait()
             raise AssertionError(
-                f"{self.name} did not end within {STOP_SECONDS_MAX:.0f} s of {how.name}\n{self.log_tail()}"
+                f"{self.name} did not end within {STOP_SECONDS_MAX:.0f} s of {how.name}\n"
+                + self.log_tail()
             ) from None
         finally:
             if self._log_file is not None:
@@ -104,7 +109,7 @@ class ServerProcess:
 
 
 def wait_registered(name_server: str, broker: str, *processes: ServerProcess) -> None:
-    """Wait until the name server lists the broker; fail at once when one of the processes has ended."""
+    """Wait until the name server lists the broker; fail at once when a process has ended."""
 
     def registered() -> bool:
         for process in processes:
@@ -125,8 +130,8 @@ class PocketCluster:
         self.name_server = f"127.0.0.1:{name_server_port}"
         self.broker = f"127.0.0.1:{broker_port}"
         self.data = home / "data"
-        command = [*pocketmq(), "up", "--data", str(self.data),
-                   "--nameserver-port", str(name_server_port), "--broker-port", str(broker_port)]  # fmt: skip
+        command = [*pocketmq(), "up", "--data", str(self.data)]
+        command += ["--nameserver-port", str(name_server_port), "--broker-port", str(broker_port)]
         for setting in settings:
             command += ["--set", setting]
         self.process = ServerProcess("pocketmq", command, home)
@@ -152,11 +157,9 @@ class PocketNameServer:
     def __init__(self, home: Path) -> None:
         port = free_port()
         self.address = f"127.0.0.1:{port}"
-        self.process = ServerProcess(
-            "pocketmq-nameserver",
-            [*pocketmq(), "nameserver", "-c", str(write_conf(home / "namesrv.conf", {"listenPort": port}))],
-            home,
-        )
+        conf = write_conf(home / "namesrv.conf", {"listenPort": port})
+        command = [*pocketmq(), "nameserver", "-c", str(conf)]
+        self.process = ServerProcess("pocketmq-nameserver", command, home)
 
 
 class PocketBroker:
@@ -174,9 +177,7 @@ def pocketmq() -> list[str]:
     return [sys.executable, "-m", "pocketmq"]
 
 
-def broker_conf(
-    home: Path, name_server: str, data: Path, **settings: object
-) -> tuple[Path, str]:
+def broker_conf(home: Path, name_server: str, data: Path, **settings: object) -> tuple[Path, str]:
     """Write a broker.conf that both brokers read; return it and the broker's address."""
     port = free_broker_port()
     values: dict[str, object] = {

@@ -1,7 +1,8 @@
-"""Works the native C++ client, through the PyPI package that bundles it, on behalf of the interop tests.
+"""Works the native C++ client, through the PyPI package that bundles it, for the interop tests.
 
-One JSON request a line on standard input, one JSON answer a line on standard output, and an event line for each message
-a consumer receives. Runs under the interpreter of an environment that holds the package, never under the tests' own.
+One JSON request a line on standard input, one JSON answer a line on standard output, and an event
+line for each message a consumer receives. It runs in a process of its own with the package on its
+path; the tests never import it.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ class GoldenFrame:
     @property
     def fields(self) -> dict[str, str]:
         """The header's string map."""
-        return self.header.get("extFields") or {}
+        fields = self.header.get("extFields") or {}
+        return {key: value for key, value in fields.items() if value is not None}
 
     @property
     def header_bytes(self) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pocketmq.store import residency
+from pocketmq.store.batch_consume_queue import BatchConsumeQueue
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.config import ReadConfig
 from pocketmq.store.consume_queue import ENTRY_BYTES, ConsumeQueue
@@ -67,6 +68,11 @@ class Reader:
         self._config = config
         self._recent_bytes = _memory_bytes() * config.memory_ratio_percent // 100
 
+    @property
+    def recent_from(self) -> int:
+        """Records from here on count as being in memory."""
+        return self._log.readable_offset - self._recent_bytes
+
     def pull(
         self,
         topic: str,
@@ -99,6 +105,9 @@ class Reader:
             return PullResult(OFFSET_OVERFLOW_BADLY, end, first, end)
         result = PullResult(NO_MATCHED_MESSAGE, queue_offset, first, end)
         limits = self._limits(count_max, bytes_max)
+        if isinstance(queue, BatchConsumeQueue):
+            self._take_batches(queue, result, limits, tag_hashes, accept)
+            return result
         entries_max = max(self._config.filter_bytes_max, count_max * ENTRY_BYTES) // ENTRY_BYTES
         if accept is None and self._take(queue, result, limits, entries_max, tag_hashes):
             return result
@@ -219,6 +228,43 @@ class Reader:
             if single.next_offset == before:
                 break
         if result.count:
+            result.status = FOUND
+
+    def _take_batches(
+        self,
+        queue: BatchConsumeQueue,
+        result: PullResult,
+        limits: PullLimits,
+        tag_hashes: frozenset[int] | None,
+        accept: Accept | None,
+    ) -> None:
+        """Take whole records of a batch topic; the first may begin before the asked offset."""
+        number = queue.unit_number(result.next_offset)
+        while (unit := queue.unit(number)) is not None:
+            number += 1
+            old = unit.log_offset < limits.recent_from
+            count_max = limits.count_old_max if old else limits.count_recent_max
+            bytes_max = limits.bytes_old_max if old else limits.bytes_recent_max
+            if result.count and (
+                result.count + unit.messages > min(limits.count_max, count_max)
+                or result.bytes + unit.size > min(limits.bytes_max, bytes_max)
+            ):
+                break
+            result.next_offset = unit.following
+            if tag_hashes is not None and unit.tag_hash not in tag_hashes:
+                continue
+            record = self._log.record_at(unit.log_offset, limits.log_end)
+            file = self._log.file_at(unit.log_offset)
+            if record is None or file is None or file.view is None or record.size != unit.size:
+                result.status = result.status if result.count else MESSAGE_WAS_REMOVING
+                continue
+            at = unit.log_offset - file.start
+            view = file.view[at : at + unit.size]
+            if accept is not None and not accept(view):
+                continue
+            result.views.append(view)
+            result.count += unit.messages
+            result.bytes += unit.size
             result.status = FOUND
 
     @staticmethod

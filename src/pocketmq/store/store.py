@@ -85,7 +85,9 @@ class MessageStore:
         self._cache = MappingCache(_mappings_max(config.queues.mapped_files_max))
         self._sequence = FileSequence(self._layout.commit_log, config.log.file_bytes)
         self._log = CommitLog(self._sequence, config.log, self._cache)
-        self._queues = QueueTable(self._layout.consume_queues, config.queues, self._cache)
+        self._queues = QueueTable(
+            self._layout.consume_queues, self._layout.batch_queues, config.queues, self._cache
+        )
         self._index = (
             KeyIndex(self._layout.index, config.index, clock) if config.index.enabled else None
         )
@@ -284,6 +286,10 @@ class MessageStore:
             return None
         return queue.entry(QueueOffset(queue_offset))
 
+    def is_recent(self, log_offset: int) -> bool:
+        """Whether what lies there counts as being in memory, by `memory_ratio_percent`."""
+        return log_offset >= self._reader.recent_from
+
     def record_at(self, log_offset: int) -> memoryview | None:
         """Return the bytes of the whole, verified record at a log offset, or None."""
         record = self.decoded_record_at(log_offset)
@@ -314,6 +320,15 @@ class MessageStore:
     def delete_topic(self, topic: str) -> bool:
         """Forget a topic's queues and delete their files. The log keeps its bytes until they age."""
         return self._queues.delete(topic)
+
+    def declare_batch_topic(self, topic: str) -> None:
+        """Give a topic without queues batch consume queues, as queue.type=BatchCQ asks.
+
+        Called before `open` or before the topic's first message.
+        """
+        queues = self._queues.topic(topic)
+        if not queues.queues:
+            queues.is_batch = True
 
     def topics(self) -> list[str]:
         """Return the names of all topics that have queues."""

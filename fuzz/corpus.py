@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import cache
 
 from tests.support.golden_wire import session_frames, session_names
 
@@ -12,6 +13,7 @@ from pocketmq.protocol.command import JSON, ROCKETMQ, Command
 INPUT_BYTES_MAX = 8 * 1024
 
 
+@cache
 def corpus() -> dict[str, list[bytes]]:
     """Seeds by target name."""
     frames, json_headers, binary_headers, bodies, registrations, properties = _captured()

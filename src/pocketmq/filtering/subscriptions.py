@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pocketmq.errors import FilterUnsupported, SubscriptionInvalid
-from pocketmq.filtering.tags import ALL_TAGS, parse_tags, tag_hash
+from pocketmq.filtering.tags import ALL_TAGS, parse_tags
+from pocketmq.message.hashing import tag_hash
 
 TAG: Final = "TAG"
 SQL92: Final = "SQL92"

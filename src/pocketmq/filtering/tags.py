@@ -6,7 +6,6 @@ taken for one another; a consumer compares the text once more.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 from pocketmq.errors import SubscriptionInvalid
@@ -29,13 +28,3 @@ def parse_tags(expression: str | None) -> frozenset[str]:
     if len(tags) > TAGS_MAX:
         raise SubscriptionInvalid(expression, f"it names {len(tags)} tags, more than {TAGS_MAX}")
     return tags
-
-
-@lru_cache(maxsize=4096)
-def tag_hash(tag: str) -> int:
-    """Java's hash of a string: what the consume queue keeps of a tag. 0 for no tag."""
-    value = 0
-    units = tag.encode("utf-16-be", "surrogatepass")
-    for high, low in zip(units[::2], units[1::2], strict=True):
-        value = value * 31 + (high << 8 | low) & 0xFFFFFFFF
-    return value - 0x100000000 if value & 0x80000000 else value

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pocketmq.errors import FilterUnsupported, SubscriptionInvalid
-from pocketmq.filtering import SQL92, TAG, Subscription, parse_subscription, parse_tags, tag_hash
+from pocketmq.filtering import SQL92, TAG, Subscription, parse_subscription, parse_tags
 from pocketmq.filtering.subscriptions import EXPRESSION_CHARS_MAX, require_supported
 from pocketmq.filtering.tags import TAGS_MAX
+from pocketmq.message.hashing import tag_hash
 
 
 @pytest.mark.parametrize("expression", [None, "", "*"])

@@ -237,7 +237,7 @@ class StoreConfig:
 
 
 def parse_delay_levels(text: str) -> tuple[int, ...]:
-    """Return the delays of level 1, 2, ... in milliseconds. Raise ValueError for an unknown unit."""
+    """Return the delays of level 1, 2, ... in milliseconds. Raise ValueError."""
     units = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
     delays = []
     for word in text.split():

@@ -54,6 +54,8 @@ class ConsumeQueue:
         "topic",
     )
 
+    is_batch = False
+
     def __init__(
         self,
         topic: str,
@@ -194,6 +196,10 @@ class ConsumeQueue:
         if place is None or place[0].data is None:
             return None
         return ENTRY.unpack_from(place[0].data, place[1])
+
+    def align(self, queue_offset: QueueOffset) -> QueueOffset:
+        """Return the queue offset of the first message in the same record: itself."""
+        return queue_offset
 
     def min_offset(self, log_min: int) -> QueueOffset:
         """Return the first entry whose record is kept, given where the log begins."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pocketmq.errors import CorruptRecord
+from pocketmq.message.flags import INNER_BATCH
 from pocketmq.message.positions import LogOffset
-from pocketmq.message.properties import DELAY
+from pocketmq.message.properties import DELAY, INNER_NUM
 from pocketmq.message.scan import END_BLANK, END_INVALID, Filed, scan_records
+from pocketmq.store.batch_consume_queue import BatchConsumeQueue, BatchUnit
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.key_index import KeyIndex
 from pocketmq.store.queue_table import QueueTable
@@ -69,11 +71,25 @@ class Dispatcher:
                 queue = self._queues.open_queue(topic, queue_id)
             if topic.is_schedule:
                 tag_hash = self._due_time(log_offset, size, tag_hash, store_ms)
+            if topic.is_batch and isinstance(queue, BatchConsumeQueue):
+                count = self._messages_in(log_offset, size)
+                queue.append_record(
+                    BatchUnit(log_offset, size, tag_hash, store_ms, queue_offset, count)
+                )
+                continue
             queue.append(queue_offset, log_offset, size, tag_hash)
         if keys and self._index is not None:
             self._index.put(keys)
         if records:
             self.store_timestamp_ms = records[-1][6]
+
+    def _messages_in(self, log_offset: int, size: int) -> int:
+        """Return how many messages the record of a batch topic holds."""
+        record = self._log.record_at(log_offset, log_offset + size)
+        if record is None or not record.sys_flag & INNER_BATCH:
+            return 1
+        count = record.properties.get(INNER_NUM, "1")
+        return max(int(count), 1) if count.isdigit() else 1
 
     def _due_time(self, log_offset: int, size: int, tag_hash: int, store_ms: int) -> int:
         """In delay queues the tag hash gives way to the moment of delivery."""

@@ -1,7 +1,7 @@
 """What is safely on the disk: flushing the log, the queues and the index, and the checkpoint.
 
-Every method blocks and runs on one worker thread. A failed flush of the log is final: the kernel may
-have dropped the pages, so trying again could report success for data that is gone.
+Every method blocks and runs on one worker thread. A failed flush of the log is final: the kernel
+may have dropped the pages, so trying again could report success for data that is gone.
 """
 
 from __future__ import annotations

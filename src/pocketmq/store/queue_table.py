@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from pocketmq.errors import QueueIdOutOfRange, TopicTooLong
+from pocketmq.errors import CorruptStore, QueueIdOutOfRange, TopicTooLong
 from pocketmq.message.positions import QueueOffset
 from pocketmq.message.record import MAGIC_V2, TOPIC_BYTES_MAX, magic_of_topic
 from pocketmq.store import layout
+from pocketmq.store.batch_consume_queue import UNIT_BYTES, BatchConsumeQueue
 from pocketmq.store.config import QueueConfig
 from pocketmq.store.consume_queue import ENTRY_BYTES, ConsumeQueue
 from pocketmq.store.file_sequence import FileSequence
@@ -27,7 +28,7 @@ class TopicQueues:
     was never used. It runs ahead of `queues[i].end` until the dispatcher has caught up.
     """
 
-    __slots__ = ("is_schedule", "magic", "name", "name_bytes", "next_offsets", "queues")
+    __slots__ = ("is_batch", "is_schedule", "magic", "name", "name_bytes", "next_offsets", "queues")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -36,6 +37,7 @@ class TopicQueues:
         if len(self.name_bytes) > (TOPIC_BYTES_MAX if self.magic == MAGIC_V2 else 127):
             raise TopicTooLong(name)
         self.is_schedule = name == SCHEDULE_TOPIC
+        self.is_batch = False
         self.next_offsets: list[int] = []
         self.queues: list[ConsumeQueue | None] = []
 
@@ -43,10 +45,14 @@ class TopicQueues:
 class QueueTable:
     """Finds, makes, loads and deletes consume queues."""
 
-    def __init__(self, directory: Path, config: QueueConfig, cache: MappingCache) -> None:
+    def __init__(
+        self, directory: Path, batch_directory: Path, config: QueueConfig, cache: MappingCache
+    ) -> None:
         self._directory = directory
+        self._batch_directory = batch_directory
         self._config = config
         self._cache = cache
+        self._batch_file_bytes = -(-config.batch_file_bytes // UNIT_BYTES) * UNIT_BYTES
         self._file_bytes = -(-config.file_bytes // ENTRY_BYTES) * ENTRY_BYTES
         self.topics: dict[str, TopicQueues] = {}
         self.dirty: set[ConsumeQueue] = set()
@@ -81,23 +87,31 @@ class QueueTable:
             topic.next_offsets.extend([ABSENT] * missing)
         queue = topic.queues[queue_id]
         if queue is None:
-            directory = os.path.join(self._directory, topic.name, str(queue_id))
-            queue = topic.queues[queue_id] = ConsumeQueue(
-                topic.name,
-                queue_id,
-                FileSequence(directory, self._file_bytes),
-                self._cache,
-                self.dirty,
-                self._config.reserve_bytes_max,
-            )
+            queue = topic.queues[queue_id] = self._new_queue(topic, queue_id)
             topic.next_offsets[queue_id] = 0
         return queue
+
+    def _new_queue(self, topic: TopicQueues, queue_id: int) -> ConsumeQueue:
+        parent = self._batch_directory if topic.is_batch else self._directory
+        size = self._batch_file_bytes if topic.is_batch else self._file_bytes
+        sequence = FileSequence(os.path.join(parent, topic.name, str(queue_id)), size)
+        make = BatchConsumeQueue if topic.is_batch else ConsumeQueue
+        reserve = self._config.reserve_bytes_max
+        return make(topic.name, queue_id, sequence, self._cache, self.dirty, reserve)
 
     def load(self, files_checked: int) -> list[str]:
         """Find every queue on the disk. Return the paths whose length had to be mended."""
         mended: list[str] = []
-        for name, queue_id, _ in list(layout.queue_directories(self._directory)):
+        found = [(x, False) for x in layout.queue_directories(self._directory)]
+        found += [(x, True) for x in layout.queue_directories(self._batch_directory)]
+        for (name, queue_id, path), is_batch in found:
             topic = self.topic(name)
+            if not topic.queues:
+                topic.is_batch = is_batch
+            if topic.is_batch != is_batch:
+                raise CorruptStore(
+                    f"{name!r} has both ordinary and batch consume queues; move {path} away"
+                )
             mended += self.open_queue(topic, queue_id).load(files_checked)
         return mended
 
@@ -126,9 +140,9 @@ class QueueTable:
             if queue is not None:
                 queue.close()
                 self.dirty.discard(queue)
-        directory = self._directory / name
-        if directory.is_dir():
-            shutil.rmtree(directory)
+        for directory in (self._directory / name, self._batch_directory / name):
+            if directory.is_dir():
+                shutil.rmtree(directory)
         return True
 
     def close(self) -> None:

@@ -194,7 +194,7 @@ class Reader:
         tag_hashes: frozenset[int] | None,
         accept: Accept | None,
     ) -> None:
-        """Take records one by one, looking at each: for filters on properties, and around damage."""
+        """Take records one by one: for filters on properties, and around damage."""
         left = limits
         single = PullResult(NO_MATCHED_MESSAGE, result.next_offset, 0, 0)
         for _ in range(entries_max):

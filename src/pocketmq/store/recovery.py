@@ -231,7 +231,7 @@ class Recovery:
             place = (record[0], record[1])
             queue = self._queues.find(*place)
             known = ends.get(place, queue.end if queue is not None else 0)
-            if record[2] > known:
+            if record[2] > known and not (queue is not None and queue.is_batch):
                 held = queue.last_log_end() if queue is not None else 0
                 start = self._file_start(max(held, self._sequence.start))
                 needed = start if needed is None else min(needed, start)

@@ -266,7 +266,7 @@ class MessageStore:
     def offset_by_time(
         self, topic: str, queue_id: int, timestamp_ms: int, boundary: str = LOWER
     ) -> int:
-        """Return the queue offset for a moment; `boundary` is LOWER or UPPER. See time_search.py."""
+        """Return the queue offset for a moment, LOWER or UPPER; see time_search.py."""
         queue = self._queues.find(topic, queue_id)
         if queue is None:
             return 0
@@ -318,7 +318,7 @@ class MessageStore:
         )
 
     def delete_topic(self, topic: str) -> bool:
-        """Forget a topic's queues and delete their files. The log keeps its bytes until they age."""
+        """Forget a topic's queues and delete their files. Its bytes in the log go when they age."""
         return self._queues.delete(topic)
 
     def declare_batch_topic(self, topic: str) -> None:

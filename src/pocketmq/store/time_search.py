@@ -21,7 +21,8 @@ def offset_by_time(
 ) -> QueueOffset:
     """Return the first message stored at or after a moment (LOWER), or the last not after (UPPER).
 
-    Behind the last message, LOWER is the queue's end. Before the first, UPPER is the first.
+    Behind the last message, LOWER is the queue's end, but for batch queues the last record. Before
+    the first, UPPER is the first.
     """
     first = queue.min_offset(log.min_offset)
     low, high = first, queue.end
@@ -32,4 +33,8 @@ def offset_by_time(
             low = QueueOffset(middle + 1)
         else:
             high = middle
-    return QueueOffset(max(low - 1, first)) if boundary == UPPER else low
+    if boundary == UPPER:
+        return queue.align(QueueOffset(max(low - 1, first)))
+    if queue.is_batch and low == queue.end and low > first:
+        return queue.align(queue.end_entry)
+    return low

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pocketmq.store.config import StoreConfig
 from pocketmq.store.json_file import load_file, replace_file
-from pocketmq.store.reader import PullResult
+from pocketmq.store.reader import PullResult, PullStatus
 from pocketmq.store.recovery import RecoveryReport
 from pocketmq.store.store import Arrival, KeyQuery, MessageStore, StoreStats
 
@@ -13,6 +13,7 @@ __all__ = [
     "KeyQuery",
     "MessageStore",
     "PullResult",
+    "PullStatus",
     "RecoveryReport",
     "StoreConfig",
     "StoreStats",

@@ -41,14 +41,14 @@ class Flusher:
         self._thorough_at = clock.monotonic() + config.thorough_interval_ms / 1000
         self.checkpoint = Checkpoint()
 
-    def step(self) -> LogOffset:
-        """Flush the log if enough pages are dirty or the thorough interval is over."""
+    @property
+    def is_due(self) -> bool:
+        """Whether enough pages are dirty, or something is and the thorough interval is over."""
         log = self._log
-        dirty_pages = log.end // space.PAGE_BYTES - log.flushed_offset // space.PAGE_BYTES
-        thorough = self._clock.monotonic() >= self._thorough_at
-        if log.end > log.flushed_offset and (thorough or dirty_pages >= self._config.pages_min):
-            return self.flush_log()
-        return log.flushed_offset
+        if log.end <= log.flushed_offset:
+            return False
+        pages = log.end // space.PAGE_BYTES - log.flushed_offset // space.PAGE_BYTES
+        return pages >= self._config.pages_min or self._clock.monotonic() >= self._thorough_at
 
     def flush_log(self) -> LogOffset:
         """Flush the log; return the offset that is safe now. Raise FlushFailed."""

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from pocketmq.store import residency
 from pocketmq.store.batch_consume_queue import BatchConsumeQueue
@@ -15,15 +16,25 @@ from pocketmq.store.consume_queue import ENTRY_BYTES, ConsumeQueue
 from pocketmq.store.pull_scan import PullLimits, count_chained, select_extents
 from pocketmq.store.queue_table import QueueTable
 
-FOUND = "FOUND"
-NO_MATCHED_MESSAGE = "NO_MATCHED_MESSAGE"
-MESSAGE_WAS_REMOVING = "MESSAGE_WAS_REMOVING"
-OFFSET_FOUND_NULL = "OFFSET_FOUND_NULL"
-OFFSET_OVERFLOW_BADLY = "OFFSET_OVERFLOW_BADLY"
-OFFSET_OVERFLOW_ONE = "OFFSET_OVERFLOW_ONE"
-OFFSET_TOO_SMALL = "OFFSET_TOO_SMALL"
-NO_MATCHED_LOGIC_QUEUE = "NO_MATCHED_LOGIC_QUEUE"
-NO_MESSAGE_IN_QUEUE = "NO_MESSAGE_IN_QUEUE"
+
+class PullStatus(Enum):
+    """How a pull ended, in RocketMQ's words."""
+
+    FOUND = 0
+    NO_MATCHED_MESSAGE = 1
+    MESSAGE_WAS_REMOVING = 2
+    OFFSET_FOUND_NULL = 3
+    OFFSET_OVERFLOW_BADLY = 4
+    OFFSET_OVERFLOW_ONE = 5
+    OFFSET_TOO_SMALL = 6
+    NO_MATCHED_LOGIC_QUEUE = 7
+    NO_MESSAGE_IN_QUEUE = 8
+
+
+_FOUND = PullStatus.FOUND
+_NO_MATCH = PullStatus.NO_MATCHED_MESSAGE
+_REMOVING = PullStatus.MESSAGE_WAS_REMOVING
+_PULL_BYTES_MAX = 128 * 1024 * 1024
 
 Accept = Callable[[memoryview], bool]
 
@@ -32,13 +43,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class PullResult:
-    """The answer to one pull. `status` has RocketMQ's name.
+    """The answer to one pull.
 
     When `cold` is true there is nothing to send yet: run `fetch` on the disk thread, then pull
     again. Otherwise `views` are the records, neighbours sharing one view.
     """
 
-    status: str
+    status: PullStatus
     next_offset: int
     min_offset: int
     max_offset: int
@@ -79,9 +90,9 @@ class Reader:
         queue_id: int,
         queue_offset: int,
         count_max: int,
-        bytes_max: int,
         tag_hashes: frozenset[int] | None = None,
         accept: Accept | None = None,
+        bytes_max: int = _PULL_BYTES_MAX,
     ) -> PullResult:
         """Return what a consumer at `queue_offset` gets.
 
@@ -90,20 +101,20 @@ class Reader:
         """
         topic_queues = self._topics.get(topic)
         if topic_queues is None or not 0 <= queue_id < len(topic_queues.queues):
-            return PullResult(NO_MATCHED_LOGIC_QUEUE, 0, 0, 0)
+            return PullResult(PullStatus.NO_MATCHED_LOGIC_QUEUE, 0, 0, 0)
         queue = topic_queues.queues[queue_id]
         if queue is None:
-            return PullResult(NO_MATCHED_LOGIC_QUEUE, 0, 0, 0)
+            return PullResult(PullStatus.NO_MATCHED_LOGIC_QUEUE, 0, 0, 0)
         first, end = queue.min_offset(self._log.min_offset), queue.end
         if end == 0:
-            return PullResult(NO_MESSAGE_IN_QUEUE, 0, first, end)
+            return PullResult(PullStatus.NO_MESSAGE_IN_QUEUE, 0, first, end)
         if queue_offset < first:
-            return PullResult(OFFSET_TOO_SMALL, first, first, end)
+            return PullResult(PullStatus.OFFSET_TOO_SMALL, first, first, end)
         if queue_offset == end:
-            return PullResult(OFFSET_OVERFLOW_ONE, queue_offset, first, end)
+            return PullResult(PullStatus.OFFSET_OVERFLOW_ONE, queue_offset, first, end)
         if queue_offset > end:
-            return PullResult(OFFSET_OVERFLOW_BADLY, end, first, end)
-        result = PullResult(NO_MATCHED_MESSAGE, queue_offset, first, end)
+            return PullResult(PullStatus.OFFSET_OVERFLOW_BADLY, end, first, end)
+        result = PullResult(_NO_MATCH, queue_offset, first, end)
         limits = self._limits(count_max, bytes_max)
         if isinstance(queue, BatchConsumeQueue):
             self._take_batches(queue, result, limits, tag_hashes, accept)
@@ -140,7 +151,7 @@ class Reader:
         """Take records by the consume queue alone. Return False when one of them is damaged."""
         place = queue.piece(result.next_offset)
         if place is None:
-            result.status = OFFSET_FOUND_NULL
+            result.status = PullStatus.OFFSET_FOUND_NULL
             return True
         file, position, last = place
         assert file.data is not None and file.view is not None, "a piece is mapped"
@@ -179,10 +190,10 @@ class Reader:
         result.next_offset += passed
         result.count, result.bytes = count, total
         if count:
-            result.status = FOUND
+            result.status = _FOUND
             result.suggest_replica = extents[-1][0] < limits.recent_from
         elif gone:
-            result.status = MESSAGE_WAS_REMOVING
+            result.status = _REMOVING
         return True
 
     def _take_singly(
@@ -196,7 +207,7 @@ class Reader:
     ) -> None:
         """Take records one by one: for filters on properties, and around damage."""
         left = limits
-        single = PullResult(NO_MATCHED_MESSAGE, result.next_offset, 0, 0)
+        single = PullResult(_NO_MATCH, result.next_offset, 0, 0)
         for _ in range(entries_max):
             if single.next_offset >= queue.end:
                 break
@@ -228,7 +239,7 @@ class Reader:
             if single.next_offset == before:
                 break
         if result.count:
-            result.status = FOUND
+            result.status = _FOUND
 
     def _take_batches(
         self,
@@ -256,7 +267,7 @@ class Reader:
             record = self._log.record_at(unit.log_offset, limits.log_end)
             file = self._log.file_at(unit.log_offset)
             if record is None or file is None or file.view is None or record.size != unit.size:
-                result.status = result.status if result.count else MESSAGE_WAS_REMOVING
+                result.status = result.status if result.count else _REMOVING
                 continue
             at = unit.log_offset - file.start
             view = file.view[at : at + unit.size]
@@ -265,7 +276,7 @@ class Reader:
             result.views.append(view)
             result.count += unit.messages
             result.bytes += unit.size
-            result.status = FOUND
+            result.status = _FOUND
 
     @staticmethod
     def _is_full(result: PullResult, size: int, limits: PullLimits) -> bool:

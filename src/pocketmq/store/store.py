@@ -9,8 +9,7 @@
 
 Nothing here loops, waits or starts threads. All calls belong to one thread, the event loop's,
 except those that block, which the broker runs on one worker thread: `flush_log`, `flush_queues`,
-`commit_log_buffer`, `prepare`, `delete_retired`, and `PullResult.fetch`, which has a thread of its
-own.
+`commit_log_buffer`, `prepare`, `delete_retired`, and on a thread for reading `bring_in`.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from pocketmq.store.flusher import Flusher
 from pocketmq.store.key_index import KeyIndex
 from pocketmq.store.mapped_file import MappingCache
 from pocketmq.store.queue_table import QueueTable
-from pocketmq.store.reader import Reader
+from pocketmq.store.reader import PullResult, Reader
 from pocketmq.store.recovery import Recovery, RecoveryReport
 from pocketmq.store.retention import Retention, RetentionReport
 from pocketmq.store.time_search import LOWER, offset_by_time, store_time_of
@@ -213,9 +212,9 @@ class MessageStore:
         """
         return self._flusher.flush_log()
 
-    def flush_log_if_due(self) -> LogOffset:
-        """Flush as ASYNC_FLUSH asks: when enough pages are dirty or enough time has passed."""
-        return self._flusher.step()
+    def flush_due(self) -> bool:
+        """Whether ASYNC_FLUSH wants a flush: enough pages are dirty, or enough time has passed."""
+        return self._flusher.is_due
 
     def commit_log_buffer(self) -> LogOffset:
         """Move the write buffer, if there is one, to the log file. Blocks."""
@@ -253,6 +252,10 @@ class MessageStore:
     def delete_retired(self, count_max: int = 10) -> int:
         """Delete files that `retain` has let go; return how many. Blocks."""
         return self._retention.delete(count_max)
+
+    def bring_in(self, result: PullResult) -> None:
+        """Read what a cold pull needs from the disk; then pull again. Blocks."""
+        result.fetch()
 
     # --- looking up ----------------------------------------------------------------------------
 

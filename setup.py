@@ -29,7 +29,6 @@ def compiled_leaves() -> list[Extension]:
             f"pocketmq._speedups.{name}",
             [(LEAVES / f"{name}.pyx").as_posix()],
             extra_compile_args=flags,
-            optional=not REQUIRED,
         )
         for name in names
     ]
@@ -42,12 +41,15 @@ def compiled_leaves() -> list[Extension]:
         print("warning: Cython is missing; PocketMQ will run its plain-Python leaves")
         return []
     try:
-        return list(cythonize(extensions, build_dir="build/cython", quiet=True))
+        extensions = list(cythonize(extensions, build_dir="build/cython", quiet=True))
     except CompileError as error:
         if REQUIRED:
             raise
         print(f"warning: {error}; PocketMQ will run its plain-Python leaves")
         return []
+    for extension in extensions:
+        extension.optional = not REQUIRED  # set here because Cython drops it
+    return extensions
 
 
 setup(ext_modules=compiled_leaves())

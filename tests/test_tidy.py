@@ -23,6 +23,8 @@ FLAT_LISTS_OF_FACTS = {
     "src/pocketmq/protocol/codes.py",
 }
 
+VOCABULARY = ("pocketmq.protocol.requests.", "pocketmq.protocol.bodies.")
+
 BANNED_FILES = {"utils.py", "util.py", "common.py", "misc.py", "helpers.py", "helper.py"}
 BANNED_IN_NAMES = re.compile(
     r"Manager|Impl$|^Default|^Abstract|^Base(?=[A-Z])|Helper|Wrapper|Info$"
@@ -95,7 +97,10 @@ def test_names_are_nouns_of_the_trade(path: Path) -> None:
 
 
 def test_every_source_file_is_used() -> None:
-    """Each module is imported by another, or is a way in."""
+    """Each module is imported by another, is a way in, or is a word of the wire.
+
+    The wire's vocabulary is complete by intent: captured sessions hold words no handler uses yet.
+    """
     ways_in = {"pocketmq", "pocketmq.__main__", "pocketmq.cli.main"}
     imported: set[str] = set()
     for path in _python_files("src"):
@@ -103,7 +108,7 @@ def test_every_source_file_is_used() -> None:
     unused = [
         module
         for module in map(_module_name, SOURCE_FILES)
-        if module not in ways_in and module not in imported
+        if module not in ways_in and module not in imported and not module.startswith(VOCABULARY)
     ]
     assert not unused, "no source file imports " + ", ".join(unused)
 

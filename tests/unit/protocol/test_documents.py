@@ -21,7 +21,7 @@ from pocketmq.protocol.bodies.pop import AckItem, AssignmentReply, BatchAck
 from pocketmq.protocol.bodies.queues import LockReply, MessageQueue
 from pocketmq.protocol.bodies.registration import Registration, body_checksum
 from pocketmq.protocol.bodies.route import BrokerData, ClusterTable, QueueData, TopicRoute
-from pocketmq.protocol.bodies.static_topics import TopicQueueMappingInfo
+from pocketmq.protocol.bodies.static_topics import TopicQueueMapping
 from pocketmq.protocol.bodies.stats import TopicOffset, TopicStats
 from pocketmq.protocol.bodies.subscription_group import SubscriptionGroup
 from pocketmq.protocol.bodies.topic_config import (
@@ -176,7 +176,7 @@ def test_a_damaged_topic_line_is_refused(line: str) -> None:
 TABLE = TopicConfigTable(
     {"T": TopicConfig("T", 4, 4, attributes={"a": "b"})},
     DataVersion(0, 7, 3),
-    topic_queue_mapping_info_map={"S": TopicQueueMappingInfo("S", bname="b", curr_id_map={0: 1})},
+    topic_queue_mapping_info_map={"S": TopicQueueMapping("S", bname="b", curr_id_map={0: 1})},
 )
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pocketmq.errors import MalformedBody
 from pocketmq.protocol.bodies.documents import Document
 from pocketmq.protocol.bodies.fastjson import dumps_plain, loads
-from pocketmq.protocol.bodies.static_topics import TopicQueueMappingInfo
+from pocketmq.protocol.bodies.static_topics import TopicQueueMapping
 from pocketmq.protocol.bodies.topic_config import TopicConfig, TopicConfigTable
 from pocketmq.protocol.bodies.versions import DataVersion
 
@@ -79,7 +79,7 @@ def _inflated(body: bytes) -> Registration:
         topics = [TopicConfig.from_line(line.decode()) for line in lines]
     except UnicodeDecodeError:
         raise MalformedBody("a topic line of a registration is not UTF-8") from None
-    infos = [TopicQueueMappingInfo.from_json(mapping) for mapping in mappings]
+    infos = [TopicQueueMapping.from_json(mapping) for mapping in mappings]
     table = TopicConfigTable(
         topic_config_table={topic.topic_name: topic for topic in topics},
         data_version=version,

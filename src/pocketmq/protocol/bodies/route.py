@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pocketmq.protocol.bodies.documents import Document
-from pocketmq.protocol.bodies.static_topics import TopicQueueMappingInfo
+from pocketmq.protocol.bodies.static_topics import TopicQueueMapping
 
 MASTER_ID = 0
 
@@ -40,7 +40,7 @@ class TopicRoute(Document):
     broker_datas: tuple[BrokerData, ...] = ()
     filter_server_table: dict[str, tuple[str, ...]] = field(default_factory=dict)
     order_topic_conf: str | None = None
-    topic_queue_mapping_by_broker: dict[str, TopicQueueMappingInfo] | None = None
+    topic_queue_mapping_by_broker: dict[str, TopicQueueMapping] | None = None
 
 
 @dataclass(frozen=True, slots=True)

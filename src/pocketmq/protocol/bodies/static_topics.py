@@ -8,7 +8,7 @@ from pocketmq.protocol.bodies.documents import Document
 
 
 @dataclass(frozen=True, slots=True)
-class TopicQueueMappingInfo(Document):
+class TopicQueueMapping(Document):
     """Which logical queues of a topic a broker holds."""
 
     topic: str = ""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pocketmq.errors import MalformedBody
 from pocketmq.protocol.bodies.documents import Document
 from pocketmq.protocol.bodies.fastjson import dumps_plain, loads
-from pocketmq.protocol.bodies.static_topics import TopicQueueMappingDetail, TopicQueueMappingInfo
+from pocketmq.protocol.bodies.static_topics import TopicQueueMapping, TopicQueueMappingDetail
 from pocketmq.protocol.bodies.versions import DataVersion
 
 FILTER_TYPES = ("SINGLE_TAG", "MULTI_TAG")
@@ -62,7 +62,7 @@ class TopicConfigTable(Document):
     topic_config_table: dict[str, TopicConfig] = field(default_factory=dict)
     data_version: DataVersion = DataVersion()  # noqa: RUF009 - immutable
     mapping_data_version: DataVersion = DataVersion()  # noqa: RUF009 - immutable
-    topic_queue_mapping_info_map: dict[str, TopicQueueMappingInfo] = field(default_factory=dict)
+    topic_queue_mapping_info_map: dict[str, TopicQueueMapping] = field(default_factory=dict)
     topic_queue_mapping_detail_map: dict[str, TopicQueueMappingDetail] = field(default_factory=dict)
 
     def to_json(self) -> bytes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from pocketmq.broker.config import IdentityConfig, TopicsConfig
 from pocketmq.broker.rules import permission
@@ -26,6 +27,9 @@ from pocketmq.protocol.bodies.topic_config import (
     TopicConfigTable,
 )
 from pocketmq.protocol.bodies.versions import DataVersion
+
+QUEUE_TYPE: Final = "queue.type"
+BATCH_QUEUE: Final = "BatchCQ"
 
 _READ_WRITE = names.PERM_READ_WRITE
 _ALL = names.PERM_READ_WRITE | names.PERM_INHERIT
@@ -47,7 +51,8 @@ class TopicTable:
         self._config = config
         self._topics: dict[str, TopicConfig] = {}
         self._rows: dict[str, bytes] = {}
-        self._system = names.broker_system_topics(identity.cluster, identity.broker_name)
+        own = names.broker_system_topics(identity.cluster, identity.broker_name)
+        self._system = own | {names.TIMER_TOPIC}
         self.file = file
         self.changes = ChangeLog(clock)
         self.auto_create = config.auto_create
@@ -101,8 +106,17 @@ class TopicTable:
 
     @property
     def system_topics(self) -> list[str]:
-        """The names of this broker's own topics that exist."""
-        return [topic for topic in self._topics if self.is_system(topic)]
+        """The names that are reserved on this broker."""
+        return sorted(self._system)
+
+    @property
+    def batch_topics(self) -> list[str]:
+        """Topics whose queues are kept as batches; the store is told before it opens."""
+        return [
+            name
+            for name, topic in self._topics.items()
+            if topic.attributes.get(QUEUE_TYPE) == BATCH_QUEUE
+        ]
 
     # -- changing ---------------------------------------------------------------------------
 
@@ -184,6 +198,11 @@ class TopicTable:
         flag = UNIT_SUBSCRIPTION_FLAG if subscribed_in_units else UNIT_FLAG
         if known is not None and not known.topic_sys_flag & flag:
             self.put(replace(known, topic_sys_flag=known.topic_sys_flag | flag))
+
+    def mark_ordered(self, topics: Iterable[str]) -> None:
+        """Remember that name servers list these topics as ordered."""
+        known = [self._topics.get(topic) for topic in topics]
+        self.put_all([replace(topic, order=True) for topic in known if topic is not None])
 
     def set_broker_permission(self, perm: int) -> None:
         """Change what this broker as a whole allows; name servers learn it with every topic."""

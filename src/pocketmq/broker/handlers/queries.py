@@ -1,0 +1,105 @@
+"""Finding what is stored: QUERY_MESSAGE (12), VIEW_MESSAGE_BY_ID (33), QUERY_CONSUME_QUEUE (321)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pocketmq.broker.handlers.described import subscription_document
+from pocketmq.broker.state.clients import ClientTable
+from pocketmq.errors import Refused
+from pocketmq.message.positions import LogOffset
+from pocketmq.net import Connection, Handler
+from pocketmq.protocol.bodies.stats import ConsumeQueueEntry, ConsumeQueuePage
+from pocketmq.protocol.codes import RequestCode, ResponseCode
+from pocketmq.protocol.command import Command
+from pocketmq.protocol.fields import decode_fields, encode_fields
+from pocketmq.protocol.requests.queries import (
+    QueryMessageReply,
+    QueryMessageRequest,
+    QueryQueueRequest,
+    ViewMessageRequest,
+)
+from pocketmq.store import MessageStore
+
+UNIQUE_KEY_RESULTS: Final = 32
+ENTRIES_MAX: Final = 4096
+
+
+class QueriesHandler:
+    """Looks up messages by key, by id and by place."""
+
+    def __init__(self, store: MessageStore, clients: ClientTable) -> None:
+        self._store = store
+        self._clients = clients
+
+    def routes(self) -> Mapping[int, Handler]:
+        """Request code -> handler."""
+        return {
+            RequestCode.QUERY_MESSAGE: self.by_key,
+            RequestCode.VIEW_MESSAGE_BY_ID: self.by_log_offset,
+            RequestCode.QUERY_CONSUME_QUEUE: self.queue_entries,
+        }
+
+    def by_key(self, connection: Connection, command: Command) -> Command:
+        """Messages of a topic that have a key, or whose key has the same hash."""
+        request = decode_fields(QueryMessageRequest, command.fields)
+        count_max = UNIQUE_KEY_RESULTS if request.by_unique_key else max(request.max_num, 0)
+        found = self._store.query_by_key(
+            request.topic,
+            request.key,
+            count_max,
+            request.begin_timestamp,
+            request.end_timestamp,
+        )
+        fields = encode_fields(
+            QueryMessageReply(found.index_timestamp_ms, LogOffset(found.index_log_offset))
+        )
+        records = [self._store.record_at(offset) for offset in found.log_offsets]
+        body = b"".join([record for record in records if record is not None])
+        if not body:
+            remark = f"topic {request.topic!r} has no message with this key in this time"
+            return command.reply(ResponseCode.QUERY_NOT_FOUND, remark, fields)
+        return command.reply(fields=fields, body=body)
+
+    def by_log_offset(self, connection: Connection, command: Command) -> Command:
+        """The one message at a place in the commit log."""
+        request = decode_fields(ViewMessageRequest, command.fields)
+        record = self._store.record_at(request.offset)
+        if record is None:
+            raise Refused(
+                ResponseCode.SYSTEM_ERROR,
+                f"no message begins at commit log offset {request.offset}; it may have expired",
+            )
+        return command.reply(body=bytes(record))
+
+    def queue_entries(self, connection: Connection, command: Command) -> Command:
+        """Entries of a consume queue, and whether a group's filter would let them pass."""
+        request = decode_fields(QueryQueueRequest, command.fields)
+        topic, queue_id = request.topic, request.queue_id
+        if queue_id not in self._store.queue_ids(topic):
+            raise Refused(
+                ResponseCode.SYSTEM_ERROR, f"queue {queue_id} of topic {topic!r} has no messages"
+            )
+        smallest, end = self._store.queue_offsets(topic, queue_id)
+        wanted = None
+        if request.consumer_group:
+            wanted = self._clients.subscription(request.consumer_group, topic)
+        if not smallest <= request.first_index < end:
+            remark = f"index {request.first_index} is outside the queue: {smallest} to {end}"
+            return command.reply(remark=remark)
+        last = min(end, request.first_index + min(max(request.entry_count, 0), ENTRIES_MAX))
+        entries = []
+        for queue_offset in range(request.first_index, last):
+            entry = self._store.entry_of(topic, queue_id, queue_offset)
+            if entry is not None:
+                log_offset, size, tag_hash = entry
+                passes = wanted is not None and wanted.wants_hash(tag_hash)
+                entries.append(ConsumeQueueEntry(log_offset, size, tag_hash, eval=passes))
+        page = ConsumeQueuePage(
+            tuple(entries),
+            smallest,
+            end,
+            None if wanted is None else subscription_document(wanted),
+        )
+        return command.reply(body=page.to_json())

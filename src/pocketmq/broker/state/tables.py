@@ -1,0 +1,53 @@
+"""All tables of a broker, loaded from its data directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.state.clients import ClientTable
+from pocketmq.broker.state.groups import GroupTable
+from pocketmq.broker.state.locks import LockTable
+from pocketmq.broker.state.offsets import OffsetTable
+from pocketmq.broker.state.statistics import Statistics
+from pocketmq.broker.state.table_file import TableFile
+from pocketmq.broker.state.topics import TopicTable
+from pocketmq.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What a broker remembers."""
+
+    topics: TopicTable
+    groups: GroupTable
+    offsets: OffsetTable
+    clients: ClientTable
+    locks: LockTable
+    statistics: Statistics
+
+
+def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
+    """Make the tables and read their files. Raise CorruptStore, OSError."""
+    directory = Path(config.store.root) / "config"
+    topics = TopicTable(
+        config.identity,
+        config.topics,
+        clock,
+        broker_permission=config.send.permission,
+        file=TableFile(directory / "topics.json"),
+    )
+    groups = GroupTable(config.topics, clock, file=TableFile(directory / "subscriptionGroup.json"))
+    offsets = OffsetTable(clock, file=TableFile(directory / "consumerOffset.json"))
+    topics.load()
+    groups.load()
+    offsets.load()
+    return Tables(
+        topics,
+        groups,
+        offsets,
+        ClientTable(clock),
+        LockTable(config.clients.lock_lease_ms, clock),
+        Statistics(config.identity.cluster, clock),
+    )

@@ -6,6 +6,7 @@ python scripts/reference.py --check   fail when a page is not what would be writ
 
 from __future__ import annotations
 
+import inspect
 import sys
 import typing
 from collections.abc import Iterator
@@ -66,18 +67,22 @@ def configuration_page() -> str:
 
 def command_line_page() -> str:
     """Return the page of all commands and their flags."""
-    parts = ["# Command line\n", (commands.help or "") + "\n"]
+    parts = ["# Command line\n", _prose(commands)]
     context = click.Context(commands, info_name="pocketmq")
     for name in commands.list_commands(context):
         command = commands.get_command(context, name)
         assert command is not None
         usage = " ".join(command.collect_usage_pieces(context))
-        parts.append(f"## `pocketmq {name}`\n\n{command.help}\n")
+        parts.append(f"## `pocketmq {name}`\n\n{_prose(command)}")
         parts.append(f"```\npocketmq {name} {usage}\n```\n")
         rows = [_flag_row(p) for p in command.params if isinstance(p, click.Option)]
         if rows:
             parts.append("\n".join(["| Flag | What |", "|---|---|", *rows]) + "\n")
     return GENERATED + "\n".join(parts)
+
+
+def _prose(command: click.Command) -> str:
+    return inspect.cleandoc(command.help or "") + "\n"
 
 
 def _flag_row(option: click.Option) -> str:

@@ -139,11 +139,7 @@ def _imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, (ast.Name, ast.Attribute))
-            and "import_module" in ast.dump(node.func)
-        ):
-            found |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
+        elif isinstance(node, ast.Constant) and str(node.value).startswith("pocketmq."):
+            found.add(str(node.value))  # a module that is imported when it is needed
     above = {name.rsplit(".", depth)[0] for name in found for depth in range(1, name.count("."))}
     return (found | above) - {_module_name(path)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,6 +29,10 @@ from bench.selftest import check_generator
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; 0 when all was measured, 1 when something could not be, 2 for a bad command line."""
+    # Ended by a signal of any kind, the run still ends the servers and deletes their data. A shell
+    # starts background jobs with SIGINT ignored, so that one is set as well.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     options = _parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 120)
     rows, solo_names = _chosen(options.only)

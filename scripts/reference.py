@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from pocketmq.nameserver.config import NameServerConfig
 
 from pocketmq.broker.config import BrokerConfig
 from pocketmq.cli.main import commands
+from pocketmq.nameserver.config import NameServerConfig
 from pocketmq.settings import Setting, settings_of
 from pocketmq.settings.values import choices_of, show
 

@@ -1,0 +1,1 @@
+"""What the name server answers, one file per conversation."""

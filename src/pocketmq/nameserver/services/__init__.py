@@ -1,0 +1,1 @@
+"""What the name server does on its own."""

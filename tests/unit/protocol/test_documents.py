@@ -19,7 +19,11 @@ from pocketmq.protocol.bodies.java_properties import format_properties, parse_pr
 from pocketmq.protocol.bodies.offsets import ConsumerOffsets, QueueOffsets
 from pocketmq.protocol.bodies.pop import AckItem, AssignmentReply, BatchAck
 from pocketmq.protocol.bodies.queues import LockReply, MessageQueue
-from pocketmq.protocol.bodies.registration import Registration, body_checksum
+from pocketmq.protocol.bodies.registration import (
+    INFLATED_BYTES_MAX,
+    Registration,
+    body_checksum,
+)
 from pocketmq.protocol.bodies.route import BrokerData, ClusterTable, QueueData, TopicRoute
 from pocketmq.protocol.bodies.static_topics import TopicQueueMapping
 from pocketmq.protocol.bodies.stats import TopicOffset, TopicStats
@@ -27,6 +31,7 @@ from pocketmq.protocol.bodies.subscription_group import SubscriptionGroup
 from pocketmq.protocol.bodies.topic_config import (
     TopicConfig,
     TopicConfigTable,
+    TopicList,
     apply_attribute_changes,
     parse_attribute_changes,
 )
@@ -117,6 +122,10 @@ def test_reading_forgives_what_apache_forgives() -> None:
 def test_what_has_the_wrong_form_is_refused_by_name(text: str) -> None:
     with pytest.raises(MalformedBody, match="TopicConfig"):
         TopicConfig.from_json(text)
+
+
+def test_null_items_of_a_list_are_skipped() -> None:
+    assert TopicList.from_json('{"topicList":["a",null,"b"]}').topic_list == ("a", "b")
 
 
 def test_a_list_of_the_wrong_form_is_refused() -> None:
@@ -210,7 +219,7 @@ def test_a_body_that_is_neither_json_nor_zlib_is_refused() -> None:
 
 def test_a_registration_that_inflates_without_end_is_refused() -> None:
     with pytest.raises(MalformedBody, match="inflates"):
-        Registration.from_body(zlib.compress(b"\0" * (65 * 1024 * 1024)))
+        Registration.from_body(zlib.compress(b"\0" * (INFLATED_BYTES_MAX + 1)))
 
 
 def test_a_checksum_has_31_bits() -> None:

@@ -143,7 +143,7 @@ def _tuple_reader(read: _Convert) -> _Convert:
     def convert(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise ValueError(f"{str(value)[:40]!r} is not a list")
-        return tuple([read(item) for item in value])
+        return tuple([read(item) for item in value if item is not None])
 
     return convert
 

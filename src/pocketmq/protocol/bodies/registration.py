@@ -23,8 +23,8 @@ from pocketmq.protocol.bodies.static_topics import TopicQueueMapping
 from pocketmq.protocol.bodies.topic_config import TopicConfig, TopicConfigTable
 from pocketmq.protocol.bodies.versions import DataVersion
 
-INFLATED_BYTES_MAX = 64 * 1024 * 1024
-ITEMS_MAX = 1_000_000
+INFLATED_BYTES_MAX = 32 * 1024 * 1024
+ITEMS_MAX = 200_000
 
 _COUNT = struct.Struct(">i")
 

@@ -1,4 +1,4 @@
-"""Finding what is stored: QUERY_MESSAGE (12), VIEW_MESSAGE_BY_ID (33), QUERY_CONSUME_QUEUE (321)."""
+"""Finding what is stored: by key (12), by place in the log (33), by place in a queue (321)."""
 
 from __future__ import annotations
 

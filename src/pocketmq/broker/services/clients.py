@@ -28,7 +28,8 @@ class ClientService:
         self._clients = clients
         self._groups = groups
         self._locks = locks
-        self._config = config
+        self._expiry_ms = config.channel_expiry_ms
+        self._notices = config.notify_changes
         self._loop = Loop("client-expiry", config.scan_interval_ms, self.step)
         self._changed: dict[str, ConsumerGroup] = {}
         clients.on_group_change(self._group_changed)
@@ -43,12 +44,15 @@ class ClientService:
 
     def step(self) -> int:
         """Close connections that were silent for too long; return how many."""
-        expiry_ms = self._config.channel_expiry_ms
-        silent = self._clients.expire(expiry_ms)
+        silent = self._clients.expire(self._expiry_ms)
         for connection in silent:
-            connection.close(f"no heartbeat for {expiry_ms} ms")
+            connection.close(f"no heartbeat for {self._expiry_ms} ms")
         self._locks.expire()
         return len(silent)
+
+    def set_notices(self, wanted: bool) -> None:
+        """Tell consumers of changes, or stop telling them."""
+        self._notices = wanted
 
     def notify(self) -> None:
         """Tell the members of all groups that changed since the last call."""
@@ -65,7 +69,7 @@ class ClientService:
                 )
 
     def _group_changed(self, group: ConsumerGroup) -> None:
-        if not self._config.notify_changes:
+        if not self._notices:
             return
         if not self._changed:
             asyncio.get_running_loop().call_soon(self.notify)

@@ -140,6 +140,10 @@ class GroupTable:
                 del self._forbidden[group]
         self.changes.changed((group,))
 
+    def set_auto_create(self, allowed: bool) -> None:
+        """Allow groups to be created by using them, or forbid it."""
+        self.auto_create = allowed
+
     # -- inside -----------------------------------------------------------------------------
 
     def _store(self, group: SubscriptionGroup) -> bool:

@@ -204,6 +204,12 @@ class TopicTable:
         known = [self._topics.get(topic) for topic in topics]
         self.put_all([replace(topic, order=True) for topic in known if topic is not None])
 
+    def set_auto_create(self, allowed: bool) -> None:
+        """Allow topics to be created by sending to them, or forbid it."""
+        self.auto_create = allowed
+        if allowed and names.AUTO_CREATE_TOPIC not in self._topics:
+            self.put(_topic(names.AUTO_CREATE_TOPIC, self._config.default_queue_count, _ALL))
+
     def set_broker_permission(self, perm: int) -> None:
         """Change what this broker as a whole allows; name servers learn it with every topic."""
         self.broker_permission = perm

@@ -1,0 +1,1 @@
+"""Operator requests, one file per noun."""

@@ -1,0 +1,44 @@
+"""Whole tables for replicas: GET_ALL_CONSUMER_OFFSET (43), GET_ALL_DELAY_OFFSET (45) and
+GET_ALL_MESSAGE_REQUEST_MODE (402).
+
+The last two are empty: this broker delivers no delayed messages and sets no request modes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pocketmq.broker.state.offsets import OffsetTable
+from pocketmq.net import Connection, Handler
+from pocketmq.protocol.bodies.offsets import DelayOffsets
+from pocketmq.protocol.bodies.pop import MessageRequestModes
+from pocketmq.protocol.bodies.versions import DataVersion
+from pocketmq.protocol.codes import RequestCode
+from pocketmq.protocol.command import Command
+
+
+class DumpsHandler:
+    """Hands out tables as they are saved."""
+
+    def __init__(self, offsets: OffsetTable) -> None:
+        self._offsets = offsets
+
+    def routes(self) -> Mapping[int, Handler]:
+        """Request code -> handler."""
+        return {
+            RequestCode.GET_ALL_CONSUMER_OFFSET: self.consumer_offsets,
+            RequestCode.GET_ALL_DELAY_OFFSET: self.delay_offsets,
+            RequestCode.GET_ALL_MESSAGE_REQUEST_MODE: self.request_modes,
+        }
+
+    def consumer_offsets(self, connection: Connection, command: Command) -> Command:
+        """Every group's offsets: the file's content has the form of the answer."""
+        return command.reply(body=self._offsets.encode())
+
+    def delay_offsets(self, connection: Connection, command: Command) -> Command:
+        """How far each delay level is delivered."""
+        return command.reply(body=DelayOffsets({}, DataVersion()).to_json())
+
+    def request_modes(self, connection: Connection, command: Command) -> Command:
+        """Which groups pop."""
+        return command.reply(body=MessageRequestModes().to_json())

@@ -64,4 +64,4 @@ def scan_send_properties(properties: bytes) -> tuple[bytes, int]:
 
 
 if _speedups.has("properties"):
-    from pocketmq._speedups.properties import scan_send_properties
+    pass

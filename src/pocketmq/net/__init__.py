@@ -5,7 +5,7 @@ from pocketmq.net.config import ListenConfig
 from pocketmq.net.connection import Connection, Service
 from pocketmq.net.dispatch import Dispatch, Handler
 from pocketmq.net.rpc import RpcClient
-from pocketmq.net.server import Server
+from pocketmq.net.server import Server, bind
 
 __all__ = [
     "Address",
@@ -16,4 +16,5 @@ __all__ = [
     "RpcClient",
     "Server",
     "Service",
+    "bind",
 ]

@@ -28,36 +28,23 @@ _TLS_HANDSHAKE = 0x16
 class Server:
     """Listens, and keeps the books of open connections."""
 
-    def __init__(self, service: Service, config: ListenConfig) -> None:
+    def __init__(
+        self, service: Service, config: ListenConfig, bound: socket.socket | None = None
+    ) -> None:
         self._service = _Tracking(service, self)
         self._config = config
         self._tls: ssl.SSLContext | None = None
-        self._socket: socket.socket | None = None
+        self._socket = bound
         self._listener: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._preambles: set[_Preamble] = set()
         self._connections: set[Connection] = set()
 
-    def bind(self) -> None:
-        """Take the port without serving yet. Raise ListenFailed when it cannot be had.
-
-        `start` does this too; binding first tells the port before anything else is opened.
-        """
-        host, port = self._config.host, self._config.port
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            self._socket = socket.create_server(
-                (host, port), family=family, backlog=self._config.backlog
-            )
-        except OSError as error:
-            raise ListenFailed(_listen_remark(Address(host, port), error)) from None
-
     async def start(self) -> None:
         """Listen. Raise ListenFailed when the port cannot be had, ConfigError for bad TLS files."""
         self._tls = server_context(self._config)
         if self._socket is None:
-            self.bind()
-        assert self._socket is not None, "bind took the port"
+            self._socket = bind(self._config)
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(
             lambda: _Preamble(self), sock=self._socket, backlog=self._config.backlog
@@ -219,6 +206,21 @@ class _Preamble(asyncio.Protocol):
         self._forget()
         if self._transport is not None:
             self._transport.abort()
+
+
+def bind(config: ListenConfig) -> socket.socket:
+    """Take the port without serving yet. Raise ListenFailed when it cannot be had.
+
+    A server does this itself when it starts; who binds first learns the port, or that it is taken,
+    before anything else is opened.
+    """
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server(
+            (config.host, config.port), family=family, backlog=config.backlog
+        )
+    except OSError as error:
+        raise ListenFailed(_listen_remark(Address(config.host, config.port), error)) from None
 
 
 def _listen_remark(address: Address, error: OSError) -> str:

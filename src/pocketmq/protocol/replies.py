@@ -22,7 +22,7 @@ class SendReplies:
     """Writes the answers of stored messages for one broker."""
 
     def __init__(self, store_host: bytes, region: str, trace_on: bool) -> None:
-        self._store_host = store_host
+        self.store_host = store_host
         self._constant = {"MSG_REGION": region, "TRACE_ON": "true" if trace_on else "false"}
         json_text = headers.encode_json((0, None, 0, 0, 0, None, self._constant))
         start = json_text.index(b'{"MSG_REGION"') + 1
@@ -49,7 +49,7 @@ class SendReplies:
         encoded = encode_send_reply(
             serialization,
             opaque,
-            self._store_host,
+            self.store_host,
             log_offset,
             queue_id,
             queue_offset,
@@ -62,7 +62,7 @@ class SendReplies:
         if encoded is not None:
             return encoded
         fields = send_reply_fields(
-            offset_message_id(self._store_host, log_offset), queue_id, queue_offset, unique_key
+            offset_message_id(self.store_host, log_offset), queue_id, queue_offset, unique_key
         )
         command = Command(code, opaque=opaque, flag=FLAG_RESPONSE, serialization=serialization)
         command.fields = fields | self._constant

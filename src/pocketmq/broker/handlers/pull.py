@@ -30,6 +30,7 @@ from pocketmq.store import MessageStore, PullStatus
 
 MASTER_ID: Final = 0
 
+# The other two statuses mean an empty queue, for which only offset 0 is right.
 _CODES: Final[dict[PullStatus, int]] = {
     PullStatus.FOUND: ResponseCode.SUCCESS,
     PullStatus.NO_MATCHED_MESSAGE: ResponseCode.PULL_RETRY_IMMEDIATELY,
@@ -151,7 +152,7 @@ class PullHandler:
             return None
         status = result.status
         code = _CODES.get(status)
-        if code is None:  # an empty queue: only offset 0 is right for it
+        if code is None:
             code = ResponseCode.PULL_OFFSET_MOVED if queue_offset else ResponseCode.PULL_NOT_FOUND
         self._offsets.note_pull(group, topic, queue_id, result.next_offset)
         if code == ResponseCode.PULL_NOT_FOUND and pull.first and sys_flag & MAY_SUSPEND:

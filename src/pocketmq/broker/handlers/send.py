@@ -29,7 +29,7 @@ from pocketmq.net import Connection, Handler
 from pocketmq.net.connection import EncodedReply, FrameHandler
 from pocketmq.net.dispatch import error_reply
 from pocketmq.protocol.codes import RequestCode
-from pocketmq.protocol.command import FLAG_ONEWAY, FLAG_RESPONSE, Body, Command
+from pocketmq.protocol.command import FLAG_ONEWAY, FLAG_RESPONSE, Command
 from pocketmq.protocol.fields import decode_fields
 from pocketmq.protocol.framing import Frame, SendFields, encode_frame
 from pocketmq.protocol.replies import SendReplies, send_reply_fields
@@ -58,7 +58,7 @@ class SendHandler:
         self._open_topics = gate.open_topics
         self._append = store.append
         self._append_batch = store.append_batch
-        self._store_host = store.store_host
+        self._store_host = replies.store_host
         self._wake = dispatch.wake
         self._flush = flush
         self._is_sync = flush.is_sync
@@ -85,7 +85,8 @@ class SendHandler:
 
     def handle_frame(self, connection: Connection, data: bytes, frame: Frame) -> EncodedReply:
         """Store the message of a typed frame and answer."""
-        code, opaque, flag, serialization, _, version, _, fields, start, end = frame
+        code, opaque, flag, serialization, _, version, _, typed, start, end = frame
+        fields: SendFields = typed  # type: ignore[assignment]
         _, topic, _, _, queue_id, sys_flag, born_ms, app_flag, properties, times, _, _, batch = (
             fields
         )
@@ -163,12 +164,12 @@ class SendHandler:
             -1 if times is None else times,
             bool(header.batch),
         )
-        reply = self._serve(connection, command, fields, command.body)
+        reply = self._serve(connection, command, fields, memoryview(command.body))
         if reply is not None:
             connection.write([reply] if isinstance(reply, bytes) else reply)
 
     def _serve(
-        self, connection: Connection, request: Command, fields: SendFields, body: Body
+        self, connection: Connection, request: Command, fields: SendFields, body: bytes | memoryview
     ) -> EncodedReply:
         try:
             return self._store(connection, request, fields, body)
@@ -185,7 +186,7 @@ class SendHandler:
         return encode_frame(reply)
 
     def _store(
-        self, connection: Connection, request: Command, fields: SendFields, body: Body
+        self, connection: Connection, request: Command, fields: SendFields, body: bytes | memoryview
     ) -> EncodedReply:
         batch = fields.batch or request.code == RequestCode.SEND_BATCH_MESSAGE
         properties = decode_properties(fields.properties.decode())

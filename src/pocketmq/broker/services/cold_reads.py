@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from pocketmq.store import MessageStore, PullResult
+from pocketmq.store import PullResult
 
 _log = logging.getLogger(__name__)
 
@@ -21,10 +21,9 @@ _THREADS = 2
 
 
 class ColdReadService:
-    """Runs `store.bring_in` off the loop."""
+    """Runs `PullResult.fetch` off the loop."""
 
-    def __init__(self, store: MessageStore) -> None:
-        self._store = store
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pocketmq-cold-read")
         self._waiting: deque[tuple[PullResult, Callable[[], None]]] = deque()
@@ -50,7 +49,7 @@ class ColdReadService:
 
     def _read(self, result: PullResult, resume: Callable[[], None]) -> None:
         try:
-            self._store.bring_in(result)
+            result.fetch()
         except OSError as error:
             _log.error("cold data cannot be read reason=%s", error)
         try:

@@ -55,5 +55,5 @@ class DispatchService:
         self._failing = False
         if arrivals:
             self._on_arrivals(arrivals)
-            if len(arrivals) >= _RECORDS_PER_TURN:
-                self.wake()
+        if len(arrivals) >= _RECORDS_PER_TURN:
+            self.wake()

@@ -75,15 +75,19 @@ class FlushService:
         """Begin the periodic flush."""
         self._schedule_periodic()
 
-    async def stop(self) -> None:
-        """Flush what is left, answer who waits, end the thread."""
+    async def settle(self) -> None:
+        """Flush until nobody waits for an answer."""
         self._stopping = True
-        if self._periodic is not None:
-            self._periodic.cancel()
         while self._running or self._batch:
             if not self._running:
                 self._fly()
             await self._idle.wait()
+
+    async def stop(self) -> None:
+        """Flush what is left, answer who waits, end the thread."""
+        if self._periodic is not None:
+            self._periodic.cancel()
+        await self.settle()
         self._thread.shutdown(wait=True)
 
     def hold(self, connection: Connection, encode: Encode, *args: Any) -> None:

@@ -1,0 +1,47 @@
+"""Request code -> handler: the broker's table of contents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from pocketmq.net import Handler
+from pocketmq.net.connection import FrameHandler
+from pocketmq.protocol.codes import RequestCode
+
+FULL_PORT_ONLY: Final = frozenset((RequestCode.PULL_MESSAGE, RequestCode.LITE_PULL_MESSAGE))
+"""Not served on the fast port, where a held pull would be in the way of sends."""
+
+
+class Routed(Protocol):
+    """A handler class: it knows which request codes are its own."""
+
+    def routes(self) -> Mapping[int, Handler]:
+        """Its request codes and methods."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """What one port serves."""
+
+    handlers: Mapping[int, Handler]
+    frame_handlers: Mapping[int, FrameHandler]
+
+    def without_pulls(self) -> Routes:
+        """The same for the fast port."""
+        return Routes(
+            {code: h for code, h in self.handlers.items() if code not in FULL_PORT_ONLY},
+            {code: h for code, h in self.frame_handlers.items() if code not in FULL_PORT_ONLY},
+        )
+
+
+def merge(*handlers: Routed) -> dict[int, Handler]:
+    """One table of all handlers' codes. A code with two handlers is a programmer's mistake."""
+    table: dict[int, Handler] = {}
+    for handler in handlers:
+        for code, method in handler.routes().items():
+            assert code not in table, f"request code {code} has two handlers"
+            table[code] = method
+    return table

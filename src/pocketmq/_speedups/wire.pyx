@@ -143,6 +143,9 @@ cdef object build_send(Head* head):
     for i in range(8):
         if by_letter[i] == NULL:
             return None
+    for i in (10, 12):
+        if by_letter[i] != NULL and by_letter[i].escaped:
+            return None
     if not (integer(by_letter[3], 0x7FFFFFFF, &c_number)
             and integer(by_letter[4], 0x7FFFFFFF, &queue_id)
             and integer(by_letter[5], 0x7FFFFFFF, &sys_flag)

@@ -18,6 +18,7 @@ from typing import Any
 ROUTE = 105
 CLUSTER = 106
 CREATE_TOPIC = 17
+QUERY_OFFSET = 14
 MAX_OFFSET = 30
 CONSUMERS_OF_GROUP = 38
 CALL_SECONDS_MAX = 5.0
@@ -96,6 +97,18 @@ def stored(broker: str, topic: str, queues: int = 4) -> int:
         int(call(broker, MAX_OFFSET, {"topic": topic, "queueId": str(q)})[0]["extFields"]["offset"])
         for q in range(queues)
     )
+
+
+def committed(broker: str, group: str, topic: str, queues: int = 4) -> int:
+    """How many messages of a topic a group has said to be done with."""
+    total = 0
+    for queue in range(queues):
+        fields = {"consumerGroup": group, "topic": topic, "queueId": str(queue)}
+        try:
+            total += int(call(broker, QUERY_OFFSET, fields)[0]["extFields"]["offset"])
+        except CallRefused:
+            continue
+    return total
 
 
 def consumers_of(broker: str, group: str) -> list[str]:

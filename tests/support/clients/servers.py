@@ -179,7 +179,7 @@ def pocketmq() -> list[str]:
 
 def broker_conf(home: Path, name_server: str, data: Path, **settings: object) -> tuple[Path, str]:
     """Write a broker.conf that both brokers read; return it and the broker's address."""
-    port = free_broker_port()
+    port = settings.get("listenPort") or free_broker_port()
     values: dict[str, object] = {
         "brokerClusterName": "InteropCluster",
         "brokerName": "broker-a",

@@ -107,10 +107,7 @@ class GroupsHandler:
         name = decode_fields(GroupRequest, command.fields).group
         group = self._groups.find(name)
         if group is None:
-            raise Refused(
-                ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
-                f"consumer group {name!r} does not exist; create it with updateSubGroup",
-            )
+            raise _missing(name)
         return command.reply(body=group.to_json())
 
     def forbid(self, connection: Connection, command: Command) -> Awaitable[Command]:
@@ -118,6 +115,15 @@ class GroupsHandler:
         request = decode_fields(GroupForbiddenRequest, command.fields)
         group, topic = request.group, request.topic
         if request.readable is not None:
+            if self._groups.find(group) is None:
+                raise _missing(group)
             self._groups.set_readable(group, topic, request.readable)
         answer = GroupForbidden(group, topic, self._groups.may_read(group, topic))
         return self._saved(command.reply(body=answer.to_json()))
+
+
+def _missing(group: str) -> Refused:
+    return Refused(
+        ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
+        f"consumer group {group!r} does not exist; create it with updateSubGroup",
+    )

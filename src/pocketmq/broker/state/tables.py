@@ -10,6 +10,7 @@ from pocketmq.broker.state.clients import ClientTable
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.locks import LockTable
 from pocketmq.broker.state.offsets import OffsetTable
+from pocketmq.broker.state.overrides import OverrideTable
 from pocketmq.broker.state.statistics import Statistics
 from pocketmq.broker.state.table_file import TableFile
 from pocketmq.broker.state.topics import TopicTable
@@ -26,6 +27,7 @@ class Tables:
     clients: ClientTable
     locks: LockTable
     statistics: Statistics
+    overrides: OverrideTable
 
 
 def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
@@ -40,9 +42,11 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
     )
     groups = GroupTable(config.topics, clock, file=TableFile(directory / "subscriptionGroup.json"))
     offsets = OffsetTable(clock, file=TableFile(directory / "consumerOffset.json"))
+    overrides = OverrideTable(clock, file=TableFile(directory / "overrides.json"))
     topics.load()
     groups.load()
     offsets.load()
+    overrides.load()
     return Tables(
         topics,
         groups,
@@ -50,4 +54,5 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
         ClientTable(clock),
         LockTable(config.clients.lock_lease_ms, clock),
         Statistics(config.identity.cluster, clock),
+        overrides,
     )

@@ -1,0 +1,82 @@
+"""All handlers of operator requests, built and wired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.handlers.admin.cleaning import CleaningHandler
+from pocketmq.broker.handlers.admin.config import ConfigHandler, live_settings
+from pocketmq.broker.handlers.admin.consumers import ConsumersHandler
+from pocketmq.broker.handlers.admin.dumps import DumpsHandler
+from pocketmq.broker.handlers.admin.progress import Progress
+from pocketmq.broker.handlers.admin.relays import RelaysHandler
+from pocketmq.broker.handlers.admin.resets import ResetsHandler
+from pocketmq.broker.handlers.admin.runtime import RuntimeHandler
+from pocketmq.broker.handlers.admin.statistics import StatisticsHandler
+from pocketmq.broker.handlers.groups import GroupsHandler
+from pocketmq.broker.handlers.topics import Settle, TopicsHandler
+from pocketmq.broker.routes import Routed
+from pocketmq.broker.services.clients import ClientService
+from pocketmq.broker.services.retention import RetentionService
+from pocketmq.broker.services.saving import SavingService
+from pocketmq.broker.state.tables import Tables
+from pocketmq.clock import Clock
+from pocketmq.store import MessageStore
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorServices:
+    """The services that operators' requests set to work.
+
+    `settle` saves changed tables and tells the name servers; it is awaited before a change of
+    topics is answered. `waiting_sends` counts sends that wait for the disk.
+    """
+
+    clients: ClientService
+    retention: RetentionService
+    saving: SavingService
+    settle: Settle
+    waiting_sends: Callable[[], int]
+
+
+def operator_handlers(
+    config: BrokerConfig,
+    store: MessageStore,
+    tables: Tables,
+    services: OperatorServices,
+    clock: Clock,
+) -> list[Routed]:
+    """Build them all. What operators changed before the last stop is applied here."""
+    broker_name, advertise = config.identity.broker_name, config.identity.advertise
+    progress = Progress(broker_name, tables.offsets, tables.clients, store)
+    save = services.saving.save_prompt
+    settings = ConfigHandler(
+        config,
+        live_settings(tables.topics, tables.groups, services.clients),
+        tables.overrides,
+        save,
+    )
+    settings.apply_overrides()
+    return [
+        TopicsHandler(tables.topics, tables.offsets, tables.statistics, store, services.settle),
+        GroupsHandler(tables.groups, tables.offsets, tables.statistics, save),
+        settings,
+        StatisticsHandler(
+            progress, tables.topics, tables.groups, tables.statistics, clock, advertise
+        ),
+        ConsumersHandler(tables.clients, tables.offsets, advertise),
+        ResetsHandler(
+            progress,
+            tables.offsets,
+            tables.topics,
+            tables.groups,
+            tables.clients,
+            in_broker=config.pull.server_side_reset,
+        ),
+        RelaysHandler(tables.clients, tables.topics, tables.groups, store, broker_name),
+        RuntimeHandler(config, store, tables.statistics, clock, services.waiting_sends),
+        CleaningHandler(services.retention, tables.topics, store),
+        DumpsHandler(tables.offsets),
+    ]

@@ -4,17 +4,17 @@ def scan_frames(
     data: bytes, position: int, frame_bytes_max: int
 ) -> tuple[list[Frame], int]: ...
 def encode_send_reply(
+    store_host: bytes,
+    json_tail: bytes,
+    binary_tail: bytes,
+    version: int,
     serialization: int,
     opaque: int,
-    store_host: bytes,
     log_offset: int,
     queue_id: int,
     queue_offset: int,
     unique_key: bytes,
-    json_tail: bytes,
-    binary_tail: bytes,
     code: int,
-    version: int,
 ) -> bytes | None: ...
 def encode_pull_head(
     serialization: int,
@@ -30,3 +30,4 @@ def encode_pull_head(
     version: int,
     body_bytes: int,
 ) -> bytes | None: ...
+def scan_send_properties(properties: bytes) -> tuple[bytes, int]: ...

@@ -10,7 +10,7 @@ from cpython.dict cimport PyDict_SetItem
 from cpython.list cimport PyList_Append
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 cdef enum:
     ENTRIES_MAX = 48
@@ -51,6 +51,91 @@ cdef inline void write_u32(uint8_t* p, uint32_t value) noexcept nogil:
     p[1] = (value >> 16) & 0xFF
     p[2] = (value >> 8) & 0xFF
     p[3] = value & 0xFF
+
+
+# -- properties -------------------------------------------------------------------------------
+
+cdef enum:
+    REWRITE = 1
+    NO_WAIT = 2
+    SPECIAL = 4
+    HAS_KEYS = 8
+    UNTERMINATED = 16
+
+
+cdef inline bint same(const uint8_t* p, Py_ssize_t size, const char* name, Py_ssize_t n) noexcept nogil:
+    return size == n and memcmp(p, name, n) == 0
+
+
+cdef int mark_of(const uint8_t* name, Py_ssize_t size) noexcept nogil:
+    """The mark of any name but UNIQ_KEY and WAIT."""
+    cdef uint8_t first = name[0]
+    if first == 75:
+        return HAS_KEYS if same(name, size, b"KEYS", 4) else 0
+    if first == 84:
+        if same(name, size, b"TRACE_ON", 8):
+            return REWRITE
+        if (same(name, size, b"TIMER_DELAY_SEC", 15) or same(name, size, b"TIMER_DELAY_MS", 14)
+                or same(name, size, b"TIMER_DELIVER_MS", 16)
+                or same(name, size, b"TIMER_DEL_UNIQKEY", 17)
+                or same(name, size, b"TRAN_MSG", 8)):
+            return SPECIAL
+        return 0
+    if first == 68:
+        return SPECIAL if same(name, size, b"DELAY", 5) else 0
+    if first == 73:
+        if (same(name, size, b"INNER_NUM", 9) or same(name, size, b"INNER_BASE", 10)
+                or same(name, size, b"INNER_MULTI_DISPATCH", 20)):
+            return SPECIAL
+        return 0
+    if first == 77:
+        return REWRITE if same(name, size, b"MSG_REGION", 10) else 0
+    if first == 67:
+        return REWRITE if same(name, size, b"CLUSTER", 7) else 0
+    if first == 80:
+        return REWRITE if same(name, size, b"POP_CK", 6) else 0
+    if first == 95:
+        return REWRITE if same(name, size, b"__CRC32#", 8) else 0
+    return 0
+
+
+cpdef tuple scan_send_properties(bytes properties):
+    """The unique key (empty when absent) and the marks, or-ed together."""
+    cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(properties)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(properties)
+    cdef const uint8_t* end = p + size
+    cdef const uint8_t* stop
+    cdef const uint8_t* middle
+    cdef const uint8_t* key = NULL
+    cdef Py_ssize_t key_size = 0, name_size, value_size
+    cdef int marks = 0
+    if size and p[size - 1] != 2:
+        marks = UNTERMINATED
+    while p < end:
+        stop = <const uint8_t*>memchr(p, 2, end - p)
+        if stop == NULL:
+            stop = end
+        if stop == p:
+            p += 1
+            continue
+        middle = <const uint8_t*>memchr(p, 1, stop - p)
+        if middle == NULL or middle == p or middle + 1 == stop:
+            marks |= REWRITE
+        else:
+            name_size = middle - p
+            value_size = stop - middle - 1
+            if same(p, name_size, b"UNIQ_KEY", 8):
+                key = middle + 1
+                key_size = value_size
+            elif same(p, name_size, b"WAIT", 4):
+                if same(middle + 1, value_size, b"false", 5):
+                    marks |= NO_WAIT
+            else:
+                marks |= mark_of(p, name_size)
+        p = stop + 1
+    if key == NULL:
+        return b"", marks
+    return PyBytes_FromStringAndSize(<const char*>key, key_size), marks
 
 
 # -- reading -------------------------------------------------------------------------------------
@@ -166,9 +251,10 @@ cdef object build_send(Head* head):
         properties = utf8_of(by_letter[8].value, by_letter[8].value_size, by_letter[8].escaped)
     if group is None or topic is None or default_topic is None or properties is None:
         return None
+    unique_key, marks = scan_send_properties(properties)
     return (
         group, topic, default_topic, c_number, queue_id, sys_flag, born, flag, properties,
-        reconsume, is_true(by_letter[10]), most, is_true(by_letter[12]),
+        reconsume, is_true(by_letter[10]), most, is_true(by_letter[12]), unique_key, marks,
     )
 
 
@@ -759,9 +845,8 @@ cdef Py_ssize_t put_message_id(
 
 
 def encode_send_reply(
-    int serialization, int opaque, bytes store_host, int64_t log_offset, int queue_id,
-    int64_t queue_offset, bytes unique_key, bytes json_tail, bytes binary_tail, int code,
-    int version,
+    bytes store_host, bytes json_tail, bytes binary_tail, int version, int serialization,
+    int opaque, int64_t log_offset, int queue_id, int64_t queue_offset, bytes unique_key, int code,
 ):
     """The whole answer of a stored message; None when `unique_key` needs escaping.
 

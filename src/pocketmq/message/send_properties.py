@@ -38,7 +38,7 @@ _MODELS: Final = frozenset(
 )
 
 
-def scan_send_properties(properties: bytes) -> tuple[bytes, int]:
+def scan_send_properties_plain(properties: bytes) -> tuple[bytes, int]:
     """The unique key (empty when absent) and the marks above, or-ed together."""
     unique_key, marks = b"", 0
     for part in properties.split(b"\x02"):
@@ -63,5 +63,7 @@ def scan_send_properties(properties: bytes) -> tuple[bytes, int]:
     return unique_key, marks
 
 
-if _speedups.has("properties"):
-    pass
+if _speedups.has("wire"):
+    from pocketmq._speedups.wire import scan_send_properties as scan_send_properties
+else:
+    scan_send_properties = scan_send_properties_plain

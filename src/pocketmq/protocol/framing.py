@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 
 from pocketmq import _speedups
 from pocketmq.errors import FrameTooLarge, MalformedFrame
+from pocketmq.message.send_properties import scan_send_properties
 from pocketmq.protocol import headers
 from pocketmq.protocol.command import FLAG_RESPONSE, JSON, ROCKETMQ, Command
 
@@ -51,6 +52,8 @@ class SendFields(NamedTuple):
     unit_mode: bool
     max_reconsume_times: int  # -1: the request names none
     batch: bool
+    unique_key: bytes  # of the properties; empty when absent
+    marks: int  # what the properties ask for, see message/send_properties.py
 
 
 class PullFields(NamedTuple):
@@ -127,7 +130,7 @@ def parse_one(data: bytes, position: int, frame_bytes_max: int) -> Frame | None:
     return code, opaque, flag, serialization, language, version, remark, typed, header_end, end
 
 
-def scan_frames(data: bytes, position: int, frame_bytes_max: int) -> tuple[list[Frame], int]:
+def scan_frames_plain(data: bytes, position: int, frame_bytes_max: int) -> tuple[list[Frame], int]:
     """The regular frames of `data` from `position` on, and where the first other byte is.
 
     The compiled twin stops before an incomplete frame and before any that is odd; this one leaves
@@ -170,7 +173,7 @@ def untyped(frame: Frame) -> Frame:
         else str(value).lower()
         if type(value) is bool
         else str(value)
-        for name, value in zip(names, fields, strict=True)
+        for name, value in zip(names, fields, strict=False)
         if value is not None
     }
     if frame[0] in SEND_CODES and texts["l"] == "-1":
@@ -235,6 +238,7 @@ def _typed(code: int, flag: int, fields: dict[str, str]) -> Fields | None:
 
 
 def _send_fields(fields: dict[str, str]) -> SendFields:
+    properties = fields.get("i", "").encode()
     return SendFields(
         fields["a"],
         fields["b"],
@@ -244,11 +248,12 @@ def _send_fields(fields: dict[str, str]) -> SendFields:
         int32(fields["f"]),
         int64(fields["g"]),
         int32(fields["h"]),
-        fields.get("i", "").encode(),
+        properties,
         int32(fields.get("j", "0")),
         fields.get("k", "").lower() == "true",
         int32(fields.get("l", "-1")),
         fields.get("m", "").lower() == "true",
+        *scan_send_properties(properties),
     )
 
 
@@ -289,4 +294,6 @@ def _decimal(text: str, largest: int) -> int:
 
 
 if _speedups.has("wire"):
-    from pocketmq._speedups.wire import scan_frames
+    from pocketmq._speedups.wire import scan_frames as scan_frames
+else:
+    scan_frames = scan_frames_plain

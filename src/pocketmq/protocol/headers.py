@@ -174,10 +174,10 @@ def _decode_json(data: bytes) -> Head:
 
 def _decode_lenient(data: bytes) -> Any:
     # Fastjson's dialect (unquoted keys, trailing commas) is rare in headers, so it is tried last.
-    from pocketmq.protocol.bodies import fastjson
+    from pocketmq.protocol.bodies.fastjson import loads
 
     try:
-        return fastjson.loads(data)
+        return loads(data)
     except MalformedBody as error:
         raise MalformedHeader(f"a JSON header cannot be read: {error}") from None
 

@@ -7,6 +7,8 @@ of an ordinary response.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from pocketmq import _speedups
@@ -15,27 +17,36 @@ from pocketmq.protocol import headers
 from pocketmq.protocol.command import FLAG_RESPONSE, ROCKETMQ, WIRE_VERSION, Command
 from pocketmq.protocol.framing import encode_frame, encode_head
 
+EncodeSendReply = Callable[[int, int, int, int, int, bytes, int], "bytes | None"]
+
 __all__ = ["SendReplies", "encode_pull_head", "encode_send_reply", "send_reply_fields"]
 
 
 class SendReplies:
-    """Writes the answers of stored messages for one broker."""
+    """Writes the answers of stored messages for one broker.
+
+    `encode(serialization, opaque, log_offset, queue_id, queue_offset, unique_key, code)` is the
+    frame that answers one stored message, or None when the key needs escaping; `encode_any` takes
+    the same and never fails.
+    """
 
     def __init__(self, store_host: bytes, region: str, trace_on: bool) -> None:
         self.store_host = store_host
         self._constant = {"MSG_REGION": region, "TRACE_ON": "true" if trace_on else "false"}
         json_text = headers.encode_json((0, None, 0, 0, 0, None, self._constant))
         start = json_text.index(b'{"MSG_REGION"') + 1
-        self._json_tail = b"," + json_text[start : json_text.index(b"}", start)]
+        json_tail = b"," + json_text[start : json_text.rindex(b'},"flag"')]
         binary = headers.encode_binary((0, 0, 0, 0, 0, None, self._constant))
-        self._binary_tail = binary[21:]
+        self.encode: EncodeSendReply = partial(
+            encode_send_reply, store_host, json_tail, binary[21:], WIRE_VERSION
+        )
 
     @property
     def constant_fields(self) -> dict[str, str]:
         """The fields every answer to a send carries, errors included."""
         return dict(self._constant)
 
-    def encode(
+    def encode_any(
         self,
         serialization: int,
         opaque: int,
@@ -43,29 +54,18 @@ class SendReplies:
         queue_id: int,
         queue_offset: int,
         unique_key: bytes,
-        code: int = 0,
+        code: int,
     ) -> bytes:
-        """The frame that answers one stored message."""
-        encoded = encode_send_reply(
-            serialization,
-            opaque,
-            self.store_host,
-            log_offset,
-            queue_id,
-            queue_offset,
-            unique_key,
-            self._json_tail,
-            self._binary_tail,
-            code,
-            WIRE_VERSION,
+        """The frame that answers one stored message, whatever its key."""
+        encoded = self.encode(
+            serialization, opaque, log_offset, queue_id, queue_offset, unique_key, code
         )
         if encoded is not None:
             return encoded
-        fields = send_reply_fields(
-            offset_message_id(self.store_host, log_offset), queue_id, queue_offset, unique_key
-        )
+        ids = offset_message_id(self.store_host, log_offset)
         command = Command(code, opaque=opaque, flag=FLAG_RESPONSE, serialization=serialization)
-        command.fields = fields | self._constant
+        command.fields = send_reply_fields(ids, queue_id, queue_offset, unique_key)
+        command.fields |= self._constant
         return encode_frame(command)
 
 
@@ -79,18 +79,18 @@ def send_reply_fields(
     return fields
 
 
-def encode_send_reply(
+def encode_send_reply_plain(
+    store_host: bytes,
+    json_tail: bytes,
+    binary_tail: bytes,
+    version: int,
     serialization: int,
     opaque: int,
-    store_host: bytes,
     log_offset: int,
     queue_id: int,
     queue_offset: int,
     unique_key: bytes,
-    json_tail: bytes,
-    binary_tail: bytes,
     code: int,
-    version: int,
 ) -> bytes | None:
     """The frame of a send's answer; None when the key has characters that JSON escapes."""
     ids = offset_message_id(store_host, log_offset)
@@ -120,7 +120,7 @@ def encode_send_reply(
 _PLAIN: Final = bytes(set(range(32, 127)) - {34, 92})
 
 
-def encode_pull_head(
+def encode_pull_head_plain(
     serialization: int,
     opaque: int,
     next_offset: int,
@@ -156,4 +156,8 @@ def encode_pull_head(
 
 
 if _speedups.has("wire"):
-    from pocketmq._speedups.wire import encode_pull_head, encode_send_reply
+    from pocketmq._speedups.wire import encode_pull_head as encode_pull_head
+    from pocketmq._speedups.wire import encode_send_reply as encode_send_reply
+else:
+    encode_pull_head = encode_pull_head_plain
+    encode_send_reply = encode_send_reply_plain

@@ -23,7 +23,6 @@ from pocketmq.message.send_properties import (
     REWRITE,
     SPECIAL,
     UNTERMINATED,
-    scan_send_properties,
 )
 from pocketmq.net import Connection, Handler
 from pocketmq.net.connection import EncodedReply, FrameHandler
@@ -37,7 +36,7 @@ from pocketmq.protocol.requests.send import SendRequest, SendRequestV2
 from pocketmq.store import MessageStore
 
 _UNUSUAL: Final = REWRITE | SPECIAL | UNTERMINATED
-_BODY_VIEW_BYTES_MIN: Final = 64 * 1024
+_PLAIN_BODY_BYTES_MAX: Final = 64 * 1024
 _REMOVED: Final = ("POP_CK", "__CRC32#")
 
 
@@ -72,7 +71,7 @@ class SendHandler:
         """The codes served from typed frames."""
         return {
             RequestCode.SEND_MESSAGE_V2: self.handle_frame,
-            RequestCode.SEND_BATCH_MESSAGE: self.handle_frame,
+            RequestCode.SEND_BATCH_MESSAGE: self.handle_unusual_frame,
         }
 
     def routes(self) -> Mapping[int, Handler]:
@@ -85,28 +84,20 @@ class SendHandler:
 
     def handle_frame(self, connection: Connection, data: bytes, frame: Frame) -> EncodedReply:
         """Store the message of a typed frame and answer."""
-        code, opaque, flag, serialization, _, version, _, typed, start, end = frame
+        _, opaque, flag, serialization, _, _, _, typed, start, end = frame
         fields: SendFields = typed  # type: ignore[assignment]
-        _, topic, _, _, queue_id, sys_flag, born_ms, app_flag, properties, times, _, _, batch = (
-            fields
-        )
+        _, topic, _, _, queue_id, sys_flag, born_ms, app_flag, properties, times = fields[:10]
+        _, _, batch, unique_key, marks = fields[10:]
         open_topic = self._open_topics.get(topic)
-        unique_key, marks = scan_send_properties(properties)
         if (
             open_topic is None
             or marks & _UNUSUAL
             or not unique_key
             or batch
-            or code != 310
             or not 0 <= queue_id < open_topic.queue_count
-            or start == end
-            or end - start > _BODY_VIEW_BYTES_MIN
+            or not 0 < end - start <= _PLAIN_BODY_BYTES_MAX
         ):
-            body = memoryview(data)[start:end]
-            request = Command(
-                code, opaque=opaque, flag=flag, version=version, serialization=serialization
-            )
-            return self._serve(connection, request, SendFields(*fields), body)
+            return self.handle_unusual_frame(connection, data, frame)
         try:
             log_offset, size, queue_offset, _ = self._append(
                 topic,
@@ -121,16 +112,17 @@ class SendHandler:
                 properties + self._suffix,
             )
         except StoreError as error:
-            request = Command(code, opaque=opaque, flag=flag, serialization=serialization)
-            return self._refusal(connection, request, send_refusals.from_store(error))
+            return self._refusal(connection, _request(frame), send_refusals.from_store(error))
         self._wake()
-        open_topic.count(size)
+        counter = open_topic.counter
+        counter.messages += 1
+        counter.bytes += size
         if flag & FLAG_ONEWAY:
             return None
         if self._is_sync and not marks & NO_WAIT:
             self._flush.hold(
                 connection,
-                self._encode,
+                self._replies.encode_any,
                 serialization,
                 opaque,
                 log_offset,
@@ -139,7 +131,20 @@ class SendHandler:
                 unique_key,
             )
             return None
-        return self._encode(serialization, opaque, log_offset, queue_id, queue_offset, unique_key)
+        return self._encode(
+            serialization, opaque, log_offset, queue_id, queue_offset, unique_key, 0
+        ) or self._replies.encode_any(
+            serialization, opaque, log_offset, queue_id, queue_offset, unique_key, 0
+        )
+
+    def handle_unusual_frame(
+        self, connection: Connection, data: bytes, frame: Frame
+    ) -> EncodedReply:
+        """Store the message or batch of a typed frame that needs a closer look."""
+        fields = SendFields._make(frame[7])
+        return self._serve(
+            connection, _request(frame), fields, memoryview(data)[frame[8] : frame[9]]
+        )
 
     def handle(self, connection: Connection, command: Command) -> None:
         """Store the message of a request with unusual fields. Raise ProtocolError."""
@@ -163,6 +168,8 @@ class SendHandler:
             bool(header.unit_mode),
             -1 if times is None else times,
             bool(header.batch),
+            b"",
+            0,
         )
         reply = self._serve(connection, command, fields, memoryview(command.body))
         if reply is not None:
@@ -246,6 +253,12 @@ class SendHandler:
             properties.pop(name, None)
         stored = {**properties, "UNIQ_KEY": unique_key, **self._own, **route.properties}
         return encode_properties(stored).encode()
+
+
+def _request(frame: Frame) -> Command:
+    """What the general path needs to know of a frame to answer it."""
+    code, opaque, flag, serialization, _, version = frame[:6]
+    return Command(code, opaque=opaque, flag=flag, version=version, serialization=serialization)
 
 
 def _encode_answer(answer: Command, code: int) -> bytes:

@@ -51,12 +51,6 @@ class OpenTopic:
     queue_count: int
     counter: TopicCounter
 
-    def count(self, size: int) -> None:
-        """One message of `size` bytes was stored."""
-        counter = self.counter
-        counter.messages += 1
-        counter.bytes += size
-
 
 class SendGate:
     """Routes messages, or refuses them with the code and remark that producers expect."""

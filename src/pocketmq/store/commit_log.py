@@ -109,6 +109,8 @@ class CommitLog:
         following.map()
         if tail is not None:
             remaining = tail.end - self.end
+            if tail.size - remaining + BLANK_BYTES_MIN > tail.reserved:
+                tail.reserve(tail.size - remaining + BLANK_BYTES_MIN, 0)
             self.target[self.position : self.position + 8] = _BLANK.pack(remaining, MAGIC_BLANK)
             self.position += 8
             if self._buffer is not None:
@@ -140,15 +142,13 @@ class CommitLog:
         self.end = self.committed_offset = self.flushed_offset = end
         self._buffer_start = end
         self.store_timestamp_ms = self.flushed_timestamp_ms = store_timestamp_ms
-        self._tail = self._sequence.at(end)
-        if self._tail is None:
-            if self._sequence.files and end == self._sequence.end:
-                # The last file is full to its end: the next append creates another.
-                self._tail = None
-            return
-        tail = self._tail
-        tail.map()
-        tail.reserved = (end - tail.start) // space.PAGE_BYTES * space.PAGE_BYTES
+        # Without a tail the log is empty or full to its end; the next append creates a file.
+        tail = self._tail = self._sequence.at(end)
+        self.limit = 0
+        if tail is not None:
+            tail.reserved = (end - tail.start) // space.PAGE_BYTES * space.PAGE_BYTES
+            self.target = tail.map() if self._buffer is None else self._buffer
+            self.position = end - tail.start if self._buffer is None else 0
 
     # --- the write buffer ----------------------------------------------------------------------
 

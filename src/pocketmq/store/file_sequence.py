@@ -30,11 +30,12 @@ class FileSequence:
         """The first byte behind the last file."""
         return self.files[-1].end if self.files else 0
 
-    def load(self, what: str, property_name: str) -> list[str]:
+    def load(self, what: str, property_name: str, *, mend: bool = True) -> list[str]:
         """Find the files on the disk. Return the paths whose length had to be mended.
 
-        An empty last file is deleted and a short one lengthened, as a crash leaves them. Raise
-        CorruptStore when sizes or names say that the files were made with another setting.
+        An empty last file is deleted and, with `mend`, a short one lengthened, as a crash leaves
+        them. Raise CorruptStore when sizes or names say that the files were made with another
+        setting.
         """
         found = layout.numbered_files(self.directory)
         mended = []
@@ -42,7 +43,7 @@ class FileSequence:
             os.unlink(found.pop()[1])
         for index, (start, path, size) in enumerate(found):
             last = index == len(found) - 1
-            if size > self.file_size or (size < self.file_size and not last):
+            if size > self.file_size or (size < self.file_size and not (last and mend)):
                 raise CorruptStore(
                     f"{path} has {size} bytes, but a {what} file has {self.file_size}; "
                     f"set {property_name}={size} if the data was written with it"

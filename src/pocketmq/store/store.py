@@ -130,7 +130,7 @@ class MessageStore:
 
     def _recover(self) -> RecoveryReport:
         clean = not self._layout.abort.exists()
-        mended = self._sequence.load("commit log", "mappedFileSizeCommitLog")
+        mended = self._sequence.load("commit log", "mappedFileSizeCommitLog", mend=not clean)
         mended += self._queues.load(1 if clean else 3)
         if self._index is not None:
             self._index.load()

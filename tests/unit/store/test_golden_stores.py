@@ -7,14 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from pocketmq.clock import ManualClock
-from pocketmq.message.ids import offset_message_id, unpack_host
-from pocketmq.message.record import CRC_MASK, decode_record, write_record, write_record_plain
-from pocketmq.message.scan import measure_record, measure_record_plain
-from pocketmq.store import MessageStore
-from pocketmq.store.checkpoint import read_checkpoint
-from pocketmq.store.index_file import IndexFile
 from tests.support.golden_store import (
     CAPTURES,
     CLEAN,
@@ -26,6 +18,14 @@ from tests.support.golden_store import (
     store_of,
     unpack,
 )
+
+from pocketmq.clock import ManualClock
+from pocketmq.message.ids import offset_message_id, unpack_host
+from pocketmq.message.record import CRC_MASK, decode_record, write_record, write_record_plain
+from pocketmq.message.scan import measure_record, measure_record_plain
+from pocketmq.store import MessageStore
+from pocketmq.store.checkpoint import read_checkpoint
+from pocketmq.store.index_file import IndexFile
 
 
 def file_holding(files: dict[int, bytes], log_offset: int) -> tuple[bytes, int]:

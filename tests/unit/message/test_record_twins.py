@@ -1,0 +1,125 @@
+"""The compiled record leaves and their Python twins do the same with everything."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pocketmq import _speedups
+from pocketmq.message import record, scan
+from pocketmq.message.hashing import java_string_hash, key_hash
+from pocketmq.message.record import MAGIC_BLANK, MAGIC_V1, MAGIC_V2, decode_record
+
+pytestmark = pytest.mark.skipif(
+    not _speedups.has("records"), reason="the leaf `records` is not compiled, or not wanted"
+)
+
+i32 = st.integers(-(2**31), 2**31 - 1)
+i64 = st.integers(-(2**63), 2**63 - 1)
+hosts = st.sampled_from([b"\x7f\0\0\x01\0\0\x2a\x9f", bytes(20)])
+values = st.text(st.characters(blacklist_characters="\x01\x02", codec="utf-8"), max_size=12)
+names = st.sampled_from(["TAGS", "KEYS", "UNIQ_KEY", "WAIT", "K", "TAGSX"])
+segments = st.one_of(
+    st.tuples(names, values).map(lambda x: f"{x[0]}\x01{x[1]}"), st.sampled_from(["", "\x01", "x"])
+)
+properties = st.lists(segments, max_size=6).map(lambda x: "\x02".join(x).encode())
+topics = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40).map(str.encode)
+messages = st.tuples(
+    i64, i64, st.sampled_from([MAGIC_V1, MAGIC_V2]), i32, i32, i32, i64, hosts, hosts, i32, i64,
+    st.binary(max_size=64), st.integers(0, 2**31 - 1), topics, properties,
+)  # fmt: skip
+
+
+def write_both(message: tuple[object, ...], log_offset: int, room: int) -> tuple[int, bytearray]:
+    queue_offset, store_ms, magic, *rest = message
+    answers = []
+    for write in (record.write_record, record.write_record_plain):
+        target = bytearray(b"\xee" * room)
+        size = write(
+            target,
+            0,
+            room,
+            log_offset,
+            queue_offset,
+            store_ms,
+            magic,
+            *rest,  # type: ignore[arg-type]
+        )
+        answers.append((size, target))
+    assert answers[0] == answers[1]
+    return answers[0]
+
+
+@given(messages, st.integers(0, 2**40), st.integers(0, 800))
+@settings(max_examples=300, deadline=None)
+def test_writing_gives_the_same_bytes(
+    message: tuple[object, ...], log_offset: int, room: int
+) -> None:
+    size, target = write_both(message, log_offset, room)
+    if size > 0:
+        read = decode_record(target, verify_crc=False)
+        assert (read.size, read.log_offset, bytes(read.body)) == (size, log_offset, message[11])
+        assert bytes(read.raw_properties) == message[14]
+    else:
+        assert -size + 8 > room
+        assert set(target) <= {0xEE}
+
+
+@given(
+    st.lists(messages, max_size=5),
+    st.integers(0, 2**40),
+    st.integers(0, 6),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 255)), max_size=3),
+)
+@settings(max_examples=400, deadline=None)
+def test_scanning_finds_the_same_in_whole_and_in_damaged_bytes(
+    written: list[tuple[object, ...]],
+    log_offset: int,
+    count_max: int,
+    blank: bool,
+    flips: list[tuple[int, int]],
+) -> None:
+    data = bytearray()
+    for message in written:
+        size, target = write_both(message, log_offset + len(data), 1000)
+        data += target[:size]
+    if blank:
+        data += (16).to_bytes(4, "big") + MAGIC_BLANK.to_bytes(4, "big") + bytes(8)
+    for position, value in flips:
+        if position < len(data):
+            data[position] = value
+    limit = len(data)
+    assert scan.scan_records(data, 0, limit, log_offset, count_max) == scan.scan_records_plain(
+        data, 0, limit, log_offset, count_max
+    )
+    position = 0
+    while position < limit:
+        one = scan.measure_record(data, position, limit)
+        assert one == scan.measure_record_plain(data, position, limit)
+        if one[0] <= 0:
+            break
+        position += one[0]
+
+
+@given(st.binary(max_size=300), st.integers(0, 300), st.integers(0, 300))
+@settings(max_examples=300, deadline=None)
+def test_measuring_noise_never_fails_and_never_differs(
+    data: bytes, position: int, limit: int
+) -> None:
+    limit = min(limit, len(data))
+    assert scan.measure_record(data, position, limit) == scan.measure_record_plain(
+        data, position, limit
+    )
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_hashes_are_those_of_java(topic: str, key: str) -> None:
+    value = 0
+    units = f"{topic}#{key}".encode("utf-16-be", "surrogatepass")
+    for at in range(0, len(units), 2):
+        value = (31 * value + int.from_bytes(units[at : at + 2], "big")) & 0xFFFFFFFF
+    signed = value - 2**32 if value >= 2**31 else value
+    assert java_string_hash(f"{topic}#{key}") == signed
+    assert key_hash(topic, key) == (0 if abs(signed) == 2**31 else abs(signed))

@@ -69,10 +69,10 @@ _SHARED = (
     ),
 )
 _NAME_SERVER_PORT = click.option(
-    "--nameserver-port", metavar="PORT", help="The name server's port.  [default: 9876]"
+    "--nameserver-port", metavar="PORT", help="The name server's port, if not 9876."
 )
 _BROKER_PORT = click.option(
-    "--broker-port", metavar="PORT", help="The broker's port.  [default: 10911]"
+    "--broker-port", metavar="PORT", help="The broker's port, if not 10911."
 )
 
 
@@ -96,11 +96,12 @@ def up(nameserver_port: str | None, broker_port: str | None, **options: Any) -> 
     with configured(sections, flags) as resolved:
         _begin(resolved, options)
         broker, nameserver = resolved.config(BrokerConfig), resolved.config(NameServerConfig)
+        broker.store.root.mkdir(parents=True, exist_ok=True)
         _serve(flags, broker.store.root, lambda p: _start_both(p, nameserver, broker, options))
 
 
 @click.command()
-@click.option("--port", "--nameserver-port", metavar="PORT", help="[default: 9876]")
+@click.option("--port", "--nameserver-port", metavar="PORT", help="Listen on this port, not 9876.")
 @_shared
 def nameserver(port: str | None, **options: Any) -> None:
     """Start a name server alone."""
@@ -119,7 +120,7 @@ def nameserver(port: str | None, **options: Any) -> None:
 
 
 @click.command()
-@click.option("--port", "--broker-port", metavar="PORT", help="[default: 10911]")
+@click.option("--port", "--broker-port", metavar="PORT", help="Listen on this port, not 10911.")
 @click.option(
     "-n",
     "--nameserver",
@@ -139,6 +140,7 @@ def broker(port: str | None, name_servers: str | None, **options: Any) -> None:
     with configured({"broker": BrokerConfig()}, flags, client_variables=True) as resolved:
         _begin(resolved, options)
         config = resolved.config(BrokerConfig)
+        config.store.root.mkdir(parents=True, exist_ok=True)
         known_to = config.registration.name_servers
         if not known_to:
             _log.warning("no client will find this broker: no name server is set; use -n HOST:PORT")
@@ -206,6 +208,8 @@ async def _start_both(
 async def _start_name_server(processes: Processes, config: NameServerConfig) -> str:
     from pocketmq.nameserver.app import NameServerApp
 
+    if config.kv_path is not None:
+        config.kv_path.parent.mkdir(parents=True, exist_ok=True)
     app = NameServerApp(config)
     try:
         await processes.start(app)

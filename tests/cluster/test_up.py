@@ -1,0 +1,177 @@
+"""`pocketmq up` as a person meets it: a process, its banner, its signals, its one-line failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+
+FREE_PORTS = ("--nameserver-port", "0", "--broker-port", "0", "--set", "fast_port_offset=0")
+
+
+class Started:
+    """A running `pocketmq up` whose banner has been read."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.rows: dict[str, str] = {}
+        assert process.stdout is not None
+        for line in process.stdout:
+            if match := re.match(r"  (\S.*?)   +(\S.*)", line):
+                self.rows[match[1]] = match[2]
+            if "Ctrl-C" in line:
+                return
+        assert process.stderr is not None
+        pytest.fail(f"pocketmq did not start: {process.stderr.read()}")
+
+    @property
+    def name_server(self) -> str:
+        return self.rows["name server"]
+
+    def stop(self) -> tuple[int, str]:
+        """Send SIGTERM; return the exit code and the logs."""
+        self.process.send_signal(signal.SIGTERM)
+        _, logs = self.process.communicate()
+        return self.process.returncode, logs
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "pocketmq", *arguments]
+
+
+@contextmanager
+def up_process(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command("up", *FREE_PORTS, *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def up(*arguments: str, **environment: str) -> Iterator[Started]:
+    with up_process(*arguments, **environment) as process:
+        yield Started(process)
+
+
+def fails(*arguments: str) -> str:
+    """Run a command that must fail; return the one line it says."""
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if " INFO " not in line]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def hello(name_server: str) -> str:
+    done = subprocess.run(
+        command("hello", "-n", name_server, "a message"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_one_command_takes_and_gives_back_a_message_and_stops_cleanly(tmp_path: Path) -> None:
+    with up("--data", str(tmp_path)) as started:
+        assert started.rows["data"] == str(tmp_path / "store")
+        assert "received  'a message'" in hello(started.name_server)
+        code, logs = started.stop()
+    assert code == 0, logs
+    assert "WARNING" not in logs
+    assert "ERROR" not in logs
+    assert not (tmp_path / "store" / "abort").exists()
+
+
+def test_messages_outlive_the_process(tmp_path: Path) -> None:
+    for expected in (0, 1):
+        with up("--data", str(tmp_path)) as started:
+            assert f"offset {expected} " in hello(started.name_server)
+            assert started.stop()[0] == 0
+
+
+def test_ephemeral_data_is_gone_at_exit() -> None:
+    with up("--ephemeral") as started:
+        root = Path(started.rows["data"].removesuffix(", gone at exit"))
+        assert root.is_dir()
+        assert "received" in hello(started.name_server)
+        assert started.stop()[0] == 0
+    assert not root.parent.exists()
+
+
+def test_a_busy_port_is_one_line_that_names_the_flag(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        line = fails("up", "--data", str(tmp_path), "--nameserver-port", port, "--broker-port", "0")
+        assert f"127.0.0.1:{port} is already in use" in line
+        assert "--nameserver-port" in line
+        line = fails("up", "--data", str(tmp_path), "--nameserver-port", "0", "--broker-port", port)
+        assert f"127.0.0.1:{port} is already in use" in line
+        assert "--broker-port" in line
+    assert not (tmp_path / "store" / "abort").exists()
+
+
+def test_a_data_directory_in_use_is_one_line_that_names_the_cure(tmp_path: Path) -> None:
+    with up("--data", str(tmp_path)) as started:
+        line = fails("up", "--data", str(tmp_path), *FREE_PORTS)
+        assert "is in use" in line
+        assert "choose another --data directory" in line
+        assert "received" in hello(started.name_server)
+
+
+def test_a_data_directory_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    line = fails("up", "--data", str(file / "below"), *FREE_PORTS)
+    assert "choose another --data directory" in line
+
+
+def test_a_message_for_nobody_says_what_to_start(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        line = fails("hello", "-n", f"127.0.0.1:{unused.getsockname()[1]}")
+    assert "cannot connect" in line
+
+
+def test_json_logs_are_objects_and_replace_the_banner(tmp_path: Path) -> None:
+    with up_process("--data", str(tmp_path), "--log-format", "json") as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "ready" in json.loads(line)["message"]:
+                break
+        process.send_signal(signal.SIGINT)
+        out, rest = process.communicate()
+    assert out == ""
+    assert all(json.loads(line)["level"] == "info" for line in rest.splitlines())
+    assert process.returncode == 0
+
+
+def test_without_uvloop_the_servers_run_on_asyncio(tmp_path: Path) -> None:
+    """A stand-in for systems without it: the import fails, everything else is the same."""
+    (tmp_path / "uvloop.py").write_text("raise ImportError('hidden')\n")
+    with up("--ephemeral", PYTHONPATH=str(tmp_path), POCKETMQ_PURE="1") as started:
+        assert "received" in hello(started.name_server)
+        assert started.stop()[0] == 0

@@ -7,6 +7,7 @@ import socket
 from dataclasses import replace
 
 from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.handlers.admin.operators import OperatorServices, operator_handlers
 from pocketmq.broker.handlers.clients import ClientsHandler
 from pocketmq.broker.handlers.locks import LocksHandler
 from pocketmq.broker.handlers.offsets import OffsetsHandler
@@ -22,6 +23,7 @@ from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.long_poll import LongPollService
 from pocketmq.broker.services.loop import Loop
+from pocketmq.broker.services.registration import Presence, RegistrationService
 from pocketmq.broker.services.retention import RetentionService
 from pocketmq.broker.services.saving import SavingService
 from pocketmq.broker.services.upkeep import UpkeepService
@@ -35,6 +37,8 @@ from pocketmq.protocol.replies import SendReplies
 from pocketmq.store import MessageStore, RecoveryReport
 
 _log = logging.getLogger(__name__)
+
+_TELL_SECONDS = 3.0
 
 
 class BrokerApp:
@@ -131,7 +135,12 @@ class _Running:
         self.clients = ClientService(tables.clients, tables.groups, tables.locks, config.clients)
         self.retention = RetentionService(store, tables.topics, clock, config.store.retention)
         self.saving = SavingService(
-            config.saving, prompt=(tables.topics, tables.groups), timed=(tables.offsets,)
+            config.saving,
+            prompt=(tables.topics, tables.groups, tables.overrides),
+            timed=(tables.offsets,),
+        )
+        self.registration = RegistrationService(
+            config.registration, self._presence(), tables.topics
         )
         self.counting = Loop("statistics", 1000, tables.statistics.step)
         routes = self._routes(tables)
@@ -175,8 +184,33 @@ class _Running:
             LocksHandler(tables.locks),
             OffsetsHandler(tables.offsets, tables.topics, tables.groups, store),
             QueriesHandler(store, tables.clients),
+            *operator_handlers(config, store, tables, self._operator_services(), self.clock),
         )
         return Routes(handlers, {**send.frame_handlers(), **pull.frame_handlers()})
+
+    def _operator_services(self) -> OperatorServices:
+        return OperatorServices(
+            self.clients, self.retention, self.saving, self._settle, lambda: self.flush.waiting
+        )
+
+    async def _settle(self) -> None:
+        """Save changed tables, and let the name servers know."""
+        await self.saving.save_prompt()
+        await self.registration.tell_changes(_TELL_SECONDS)
+
+    def _presence(self) -> Presence:
+        identity, address = self.config.identity, self.advertised
+        auto = identity.advertise == "auto"
+        everywhere = self.config.listen.host in ("0.0.0.0", "::", "")
+        return Presence(
+            identity.cluster,
+            identity.broker_name,
+            identity.id,
+            address.port,
+            address.port + 1,
+            None if auto and everywhere else address.host,
+            auto,
+        )
 
     def _server(self, routes: Routes, bound: socket.socket) -> Server:
         service = Dispatch(
@@ -201,8 +235,11 @@ class _Running:
         await self.server.start()
         if self.fast_server is not None:
             await self.fast_server.start()
+        self.registration.start()
+        await self.registration.first_round(_TELL_SECONDS)
 
     async def stop(self) -> None:
+        await self.registration.stop()
         if self.fast_server is not None:
             await self.fast_server.stop()
         await self.flush.settle()

@@ -178,9 +178,7 @@ class PullHandler:
         return [head, *result.views] if result.count else head
 
     def _hold(self, pull: _Pull, hashes: frozenset[int] | None) -> bool:
-        group, topic, queue_id, queue_offset, _, sys_flag, commit_offset, timeout_ms = pull.fields[
-            :8
-        ]
+        _, topic, queue_id, queue_offset, _, _, _, timeout_ms = pull.fields[:8]
         if not self._config.long_polling:
             timeout_ms = self._config.short_polling_ms
         timeout_ms = min(max(timeout_ms, 0), self._config.hold_ms_max)

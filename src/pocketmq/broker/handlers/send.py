@@ -15,7 +15,7 @@ from pocketmq.broker.rules import send_refusals
 from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.state.statistics import Statistics
-from pocketmq.errors import MalformedBody, Refused, StoreError
+from pocketmq.errors import MalformedBody, StoreError
 from pocketmq.message.ids import new_unique_key, offset_message_id
 from pocketmq.message.properties import decode_properties, encode_properties
 from pocketmq.message.send_properties import (

@@ -1,8 +1,8 @@
 """Brings parts of the commit log that are not in memory into it, on a thread of its own.
 
-Touching a view of a page that lies only on disk would stop the event loop, and with it every client.
-The store tells which pulls are cold; here their bytes are read with the GIL released, a few at a
-time, and then the pull runs again.
+Touching a view of a page that lies only on disk would stop the event loop, and with it every
+client. The store tells which pulls are cold; here their bytes are read with the GIL released, a few
+at a time, and then the pull runs again.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pocketmq.clock import Clock
-from pocketmq.net import Connection
 from pocketmq.message.scan import Filed
+from pocketmq.net import Connection
 
 _SWEEP_SECONDS = 0.5
 _RECHECK_SECONDS = 5.0

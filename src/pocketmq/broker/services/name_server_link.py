@@ -68,6 +68,8 @@ class NameServerLink:
         self._watch: asyncio.Task[None] | None = None
         self.tried = asyncio.Event()
         """Set once the first attempt has ended, one way or the other."""
+        self.told = asyncio.Event()
+        """Set while the name server was told of all changes, or cannot be reached."""
 
     @property
     def is_registered(self) -> bool:
@@ -82,6 +84,7 @@ class NameServerLink:
         """Tell the name server about these topics at once."""
         self._changed.update(dict.fromkeys(names))
         if self._problem is None:  # otherwise the next try tells everything anyway
+            self.told.clear()
             self._woken.set()
 
     def register_fully(self) -> None:
@@ -116,6 +119,8 @@ class NameServerLink:
             self.tried.set()
             if self._changed:
                 self._woken.set()
+            else:
+                self.told.set()
             wait_ms = self._config.interval_ms if self._known_on is not None else self._retry_ms
             try:
                 await asyncio.wait_for(self._woken.wait(), wait_ms / 1000)

@@ -67,6 +67,14 @@ class RegistrationService:
             await asyncio.gather(*tried, return_exceptions=True)
         return len(self.registered_with) == len(self._addresses)
 
+    async def tell_changes(self, timeout_seconds: float) -> None:
+        """Wait until all reachable name servers know of the latest changes, at most this long."""
+        waiting = [asyncio.ensure_future(link.told.wait()) for link in self._links.values()]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=timeout_seconds)
+            for task in late:
+                task.cancel()
+
     async def use_name_servers(self, text: str) -> None:
         """Register with these name servers from now on. Raise ConfigError for a bad address."""
         self._addresses = parse_name_servers(text)

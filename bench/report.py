@@ -57,7 +57,8 @@ def show(console: Console, results: Sequence[Result], solo: Sequence[SoloResult]
     if results:
         console.print(_figures_table(results))
     bars, met = _bars_table(results, solo)
-    console.print(bars)
+    if bars.row_count:
+        console.print(bars)
     for result in results:
         for name, figures in result.figures.items():
             if figures.others_cpu_share > DISTURBED:
@@ -110,7 +111,7 @@ def _bars_table(results: Sequence[Result], solo: Sequence[SoloResult]) -> tuple[
     for column in ("work", "bar", "measured", "verdict"):
         table.add_column(column)
     all_met = True
-    for result in results:
+    for result in results if any(POCKETMQ in r.figures for r in results) else ():
         for index, bar in enumerate(result.row.bars):
             ratio = bar.ratio(result.figures)
             met = ratio is None or bar.is_met(ratio)

@@ -62,17 +62,14 @@ class Timeline:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        now = clock.monotonic()
-        self._started = now
-        self._moments: tuple[list[float], list[float], list[float]] = ([], [], [])
+        self._moments = tuple([clock.monotonic()] for _ in _SECONDS)
 
     def due(self) -> list[int]:
         """The periods whose next snapshot is due now; their moments are noted."""
         now = self._clock.monotonic()
         due = []
         for period, moments in enumerate(self._moments):
-            last = moments[-1] if moments else self._started
-            if now - last >= _SECONDS[period]:
+            if now - moments[-1] >= _SECONDS[period]:
                 moments.append(now)
                 del moments[: -_KEPT[period]]
                 due.append(period)
@@ -81,10 +78,9 @@ class Timeline:
     def figure(self, counter: Counter, period: int, value: int) -> StatsItem:
         """Growth of a counter over a period, up to now: in all, a second and a message."""
         moments = self._moments[period]
-        first = moments[0] if moments else self._started
-        then = counter.before(period, len(moments)) if moments else (0, 0)
+        then = counter.before(period, len(moments))
         now = (counter.messages, counter.bytes)
-        seconds = self._clock.monotonic() - first
+        seconds = self._clock.monotonic() - moments[0]
         growth, messages = now[value] - then[value], now[MESSAGES] - then[MESSAGES]
         return StatsItem(
             growth,

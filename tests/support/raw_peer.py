@@ -15,7 +15,9 @@ _READ_BYTES = 64 * 1024
 class RawPeer:
     """One TCP connection, used as `async with RawPeer(port) as peer`."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, port: int, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
         self._host = host
         self._port = port
         self._tls = tls

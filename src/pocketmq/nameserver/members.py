@@ -41,6 +41,8 @@ class Replica:
     filter_servers: tuple[str, ...] = ()
     follows_client: bool = False
     """True when clients are told the host they used themselves, instead of the registered one."""
+    fingerprint: object = None
+    """Equal when a later registration says nothing new."""
 
     def address_for(self, host: str | None) -> str:
         """The address to tell somebody who reached this machine as `host`."""

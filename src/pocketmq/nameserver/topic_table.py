@@ -17,6 +17,8 @@ class TopicTable:
         self._queues: dict[str, dict[str, QueueData]] = {}
         self._mappings: dict[str, dict[str, TopicQueueMapping]] = {}
         self._by_broker: dict[str, set[str]] = {}
+        self.removals = 0
+        """Grows when anything is removed, which a broker may then have to tell again."""
 
     def __len__(self) -> int:
         return len(self._queues)
@@ -55,6 +57,7 @@ class TopicTable:
 
     def remove(self, topic: str, brokers: Iterable[str] | None = None) -> None:
         """Forget a topic at these brokers, or everywhere."""
+        self.removals += 1
         offered = self._queues.get(topic, {})
         for broker in list(offered) if brokers is None else list(brokers):
             if offered.pop(broker, None) is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Final
 
 from pocketmq.errors import Refused
@@ -16,7 +18,7 @@ from pocketmq.protocol.bodies.registration import Registration, body_checksum
 from pocketmq.protocol.bodies.topic_config import TopicConfigTable
 from pocketmq.protocol.bodies.versions import DataVersion
 from pocketmq.protocol.codes import VERSION_REGISTERS_WITH_BODY, ResponseCode
-from pocketmq.protocol.command import Command
+from pocketmq.protocol.command import Body, Command
 from pocketmq.protocol.fields import decode_fields, encode_fields
 from pocketmq.protocol.requests.routes import (
     BrokerHeartbeatRequest,
@@ -26,6 +28,9 @@ from pocketmq.protocol.requests.routes import (
 )
 
 ZONE_FIELD: Final = "__ZONE_NAME"
+
+_MAPPING_VERSION: Final = re.compile(rb'"mappingDataVersion":\{[^{}]*\}')
+_VERSIONS_BYTES_MAX: Final = 4096
 
 
 class RegistrationHandler:
@@ -47,7 +52,10 @@ class RegistrationHandler:
             follows_client(connection, command, request.broker_addr),
             host_used_by(connection),
         )
-        learned = self._routes.register(request, _registration(command), origin)
+        digest = body_digest(command.body)
+        learned = self._routes.hear_again(request, digest, origin)
+        if learned is None:
+            learned = self._routes.register(request, _registration(command), origin, digest)
         ordered = None
         if self._settings.routing.return_order_topics:
             ordered = self._kv.namespace(ORDER_TOPICS)
@@ -79,6 +87,17 @@ class RegistrationHandler:
         request = decode_fields(BrokerHeartbeatRequest, command.fields)
         self._routes.touch(Place(request.cluster_name, request.broker_addr))
         return command.reply()
+
+
+def body_digest(body: Body) -> bytes:
+    """What tells one registration from another: its body but for the version of the mappings.
+
+    Apache's brokers stamp that version with the time of each registration.
+    """
+    start = bytes(body[:_VERSIONS_BYTES_MAX])
+    digest = hashlib.blake2b(_MAPPING_VERSION.sub(b"", start, count=1), digest_size=16)
+    digest.update(body[_VERSIONS_BYTES_MAX:])
+    return digest.digest()
 
 
 def _registration(command: Command) -> Registration:

@@ -160,7 +160,6 @@ def test_a_data_directory_is_served_whole_by_a_broker_of_the_other_kind(
         pushed = java.wait_for(topic, len(wanted) + len(later))
         java.stop_consumer(topic)
         by_key = java.request("query_key", topic=topic, key="order-7")
-        second.process.stop()
 
     assert stored == len(wanted)
     assert bodies(read["messages"]) == sorted(wanted)

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.support.clients.cache import product, require_tools
-from tests.support.clients.peers import fetch_jars
+from tests.support.clients.peers import JAVA_FLAGS, fetch_jars
 from tests.support.clients.servers import (
     ServerProcess,
     broker_conf,
@@ -39,7 +39,9 @@ def jars() -> Path:
 
 def _java(home: Path, heap: str, main: str, conf: Path) -> list[str]:
     (home / "conf").mkdir(parents=True, exist_ok=True)
-    return ["java", f"-Xms{heap}", f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+    # Without this the server makes itself a TLS certificate, which takes seconds.
+    flags = [*JAVA_FLAGS[1:], "-Dtls.server.mode=disabled"]
+    return ["java", f"-Xms{heap}", f"-Xmx{heap}", *flags,
             f"-Duser.home={home}", *MODULE_FLAGS, "-cp", f"{home / 'conf'}:{jars()}/*", main,
             "-c", str(conf)]  # fmt: skip
 

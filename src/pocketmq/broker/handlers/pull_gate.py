@@ -108,7 +108,7 @@ class PullGate:
         if known.version < fields[9]:
             raise Refused(
                 ResponseCode.SUBSCRIPTION_NOT_LATEST,
-                f"the subscription of group {group!r} to {topic!r} is newer than its last heartbeat",
+                f"group {group!r} subscribes to {topic!r} anew; its heartbeat is still to come",
             )
         return known
 

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.support.golden_store import unpack
+from tests.unit.broker.builders import group_table, save
 
 from pocketmq.broker.config import TopicsConfig
 from pocketmq.message.topics import BUILT_IN_GROUPS
 from pocketmq.protocol.bodies.subscription_group import SubscriptionGroup
-from tests.support.golden_store import unpack
-from tests.unit.broker.builders import group_table, save
 
 
 def test_a_new_broker_has_the_built_in_groups() -> None:

@@ -6,9 +6,9 @@ import asyncio
 import logging
 
 import pytest
+from tests.support.waiting import until
 
 from pocketmq.broker.services.loop import Loop
-from tests.support.waiting import until
 
 
 async def test_a_step_runs_again_and_again_until_it_is_stopped() -> None:

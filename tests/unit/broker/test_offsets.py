@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-
-from pocketmq.protocol.bodies.fastjson import loads
 from tests.support.golden_store import unpack
 from tests.unit.broker.builders import offset_table, save
+
+from pocketmq.protocol.bodies.fastjson import loads
 
 
 def test_a_group_is_where_it_last_committed_backwards_too() -> None:

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from tests.support.golden_store import unpack
+from tests.unit.broker.builders import save, topic_table
 
 from pocketmq.broker.config import TopicsConfig
 from pocketmq.errors import CorruptStore
 from pocketmq.protocol.bodies.topic_config import TopicConfig
-from tests.support.golden_store import unpack
-from tests.unit.broker.builders import save, topic_table
 
 
 def test_a_new_broker_has_its_own_topics() -> None:

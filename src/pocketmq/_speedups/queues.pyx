@@ -103,7 +103,7 @@ def select_extents(data, Py_ssize_t position, Py_ssize_t limit, limits, tag_hash
                         continue
                 elif low not in tag_hashes:
                     continue
-            if log_offset < log_min or size <= 0 or log_offset + size > log_end:
+            if log_offset < log_min or size <= 0 or log_offset > log_end - size:
                 gone += 1
                 continue
             if last_length and last_offset + last_length == log_offset:

@@ -51,6 +51,7 @@ class CommitLog:
         self._buffer_start = 0
         self._committing = threading.Lock()
         self._synced_directory = False
+        self._warmed = 0
         self.target: mmap.mmap | bytearray = _EMPTY
         self.position = 0
         self.limit = 0
@@ -223,31 +224,52 @@ class CommitLog:
         Runs on a worker thread. Return whether there was anything to do. A full disk is no error
         here: the append that needs the room reports it.
         """
-        tail = self._tail
-        if tail is None or self.failure is not None:
+        if self.failure is not None:
             return False
-        step = self._config.reserve_step_bytes
-        position = self.end - tail.start
         try:
-            if tail.reserved < tail.size and tail.reserved - position < step // 2:
-                self._reserve_warm(tail, min(tail.reserved + step, tail.size))
-                return True
-            if tail.size - position < max(4 * step, tail.size // 8) and self._prepared is None:
-                following = self._sequence.create(tail.end)
-                self._reserve_warm(following, min(step, following.size))
-                self._prepared = following
-                return True
+            return self._prepare_tail() or self._prepare_following()
         except StoreFull:
             return False
-        return False
 
-    def _reserve_warm(self, file: MappedFile, up_to: int) -> None:
-        first = file.reserved
-        file.reserve(up_to, 0)
-        if self._config.warm_up and self._buffer is None:
-            residency.touch_for_writing(file.map(), first, file.reserved)
+    def _prepare_tail(self) -> bool:
+        tail, step = self._tail, self._config.reserve_step_bytes
+        if tail is None:
+            return False
+        position = self.end - tail.start
+        short = tail.reserved < tail.size and tail.reserved - position < step // 2
+        if short:
+            tail.reserve(min(tail.reserved + step, tail.size), 0)
+        elif self._warmed >= tail.start + tail.reserved or not self._warms:
+            return False
+        self._warm(tail, max(position, self._warmed - tail.start))
+        return True
+
+    def _prepare_following(self) -> bool:
+        tail, step = self._tail, self._config.reserve_step_bytes
+        start = self.end if tail is None else tail.end
+        if self._prepared is not None:
+            return False
+        if tail is not None and tail.end - self.end >= max(4 * step, tail.size // 8):
+            return False
+        following = self._sequence.create(start)
+        following.reserve(min(step, following.size), 0)
+        self._warm(following, 0)
+        # The appender may have made the same file meanwhile; then this one is not needed.
+        if self._tail is tail:
+            self._prepared = following
+        return True
+
+    @property
+    def _warms(self) -> bool:
+        return self._config.warm_up and self._buffer is None
+
+    def _warm(self, file: MappedFile, first: int) -> None:
+        last = file.reserved
+        if self._warms:
+            residency.touch_for_writing(file.map(), first, last)
+            self._warmed = file.start + last
         if self._config.lock_memory and file.data is not None:
-            residency.lock(file.address + first, file.reserved - first)
+            residency.lock(file.address + first, last - first)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -291,9 +313,9 @@ class CommitLog:
     def close(self) -> None:
         """Drop every mapping and the unused prepared file."""
         self.target, self.position, self.limit = _EMPTY, 0, 0
-        if self._prepared is not None:
-            self._prepared.unlink()
-            self._prepared = None
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and self._sequence.at(prepared.start) is None:
+            prepared.unlink()
         for file in self._sequence.files:
             self._cache.drop(file)
         self._tail = None

@@ -105,6 +105,10 @@ class KeyIndex:
                 break
         return complete
 
+    def drop_all(self) -> None:
+        """Throw the index away, to be built anew."""
+        self._drop_from(0)
+
     def _drop_from(self, number: int) -> None:
         for file in self.files[number:]:
             file.file.unlink()

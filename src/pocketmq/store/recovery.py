@@ -88,6 +88,9 @@ class Recovery:
             if clean:
                 self._keys_complete = self._index.last_update()[1] if self._index.files else -1
             else:
+                if checkpoint == Checkpoint():
+                    # Nothing vouches for the index, and all of the log is read anyway.
+                    self._index.drop_all()
                 complete = self._index.mend(end, checkpoint.index_timestamp_ms)
                 self._keys_complete = complete if self._index.files else -1
                 start = min(start, max(self._keys_complete, self._sequence.start))

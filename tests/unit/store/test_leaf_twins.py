@@ -37,7 +37,7 @@ small = st.integers(0, 12)
               st.integers(0, 3500)),
     st.one_of(st.none(), st.frozensets(st.integers(-3, 3), max_size=3)),
 )  # fmt: skip
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_selecting_records_for_a_pull_is_the_same(
     held: list[tuple[int, int, int]],
     in_a_row: bool,
@@ -77,7 +77,7 @@ def test_following_a_chain_of_records_is_the_same(data: bytes, log_offset: int) 
     st.integers(0, 2**62),
     st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=4),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_filling_and_mending_an_index_is_the_same(
     keys: list[tuple[int, int, int]],
     slots: int,

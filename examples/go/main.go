@@ -25,7 +25,7 @@ func main() {
 		producer.WithNameServer(nameServers), producer.WithGroupName("hello_producer"))
 	check(err)
 	check(p.Start())
-	message := primitive.NewMessage("Orders", []byte("hello from Go")).WithTag("new")
+	message := primitive.NewMessage("HelloPocketMQ", []byte("hello from Go")).WithTag("new")
 	sent, err := p.SendSync(context.Background(), message)
 	check(err)
 	fmt.Println("sent", sent.MsgID)
@@ -36,7 +36,7 @@ func main() {
 	check(err)
 	received := make(chan struct{}, 1)
 	tags := consumer.MessageSelector{Type: consumer.TAG, Expression: "new"}
-	check(c.Subscribe("Orders", tags,
+	check(c.Subscribe("HelloPocketMQ", tags,
 		func(_ context.Context, messages ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
 			for _, m := range messages {
 				fmt.Println("received", string(m.Body))

@@ -10,7 +10,7 @@ const common = { nameSrv: process.argv[2] || '127.0.0.1:9876', httpclient: {} };
 async function main() {
   const producer = new Producer({ ...common, producerGroup: 'hello_producer' });
   await producer.ready();
-  const sent = await producer.send(new Message('Orders', 'new', 'hello from Node'));
+  const sent = await producer.send(new Message('HelloPocketMQ', 'new', 'hello from Node'));
   console.log('sent', sent.msgId);
 
   const consumer = new Consumer({
@@ -19,7 +19,7 @@ async function main() {
     consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
   });
   const received = new Promise(resolve => {
-    consumer.subscribe('Orders', 'new', async message => {
+    consumer.subscribe('HelloPocketMQ', 'new', async message => {
       console.log('received', message.body.toString());
       if (message.msgId === sent.msgId) resolve();
     });

@@ -18,14 +18,14 @@ public class Hello {
         producer.setNamesrvAddr(nameServer);
         producer.start();
         byte[] body = "hello from Java".getBytes(StandardCharsets.UTF_8);
-        SendResult sent = producer.send(new Message("Orders", "new", body));
+        SendResult sent = producer.send(new Message("HelloPocketMQ", "new", body));
         System.out.println("sent " + sent.getMsgId());
 
         CountDownLatch received = new CountDownLatch(1);
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer("hello_java");
         consumer.setNamesrvAddr(nameServer);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
-        consumer.subscribe("Orders", "new");
+        consumer.subscribe("HelloPocketMQ", "new");
         consumer.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
             for (MessageExt message : messages) {
                 System.out.println("received " + new String(message.getBody(), StandardCharsets.UTF_8));

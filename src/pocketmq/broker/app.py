@@ -21,6 +21,7 @@ from pocketmq.broker.services.clients import ClientService
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.flush import FlushService
+from pocketmq.broker.services.intake import Intake
 from pocketmq.broker.services.long_poll import LongPollService
 from pocketmq.broker.services.loop import Loop
 from pocketmq.broker.services.registration import Presence, RegistrationService
@@ -132,6 +133,14 @@ class _Running:
         self.upkeep = UpkeepService(store, self.dispatch.wake)
         self.flush = FlushService(store, config.store.flush, clock, self.dispatch.wake)
         self.cold_reads = ColdReadService()
+        self.intake = Intake(
+            store,
+            self.dispatch,
+            self.flush,
+            tables.statistics,
+            clock,
+            self.advertised.packed(),
+        )
         self.clients = ClientService(tables.clients, tables.groups, tables.locks, config.clients)
         self.retention = RetentionService(store, tables.topics, clock, config.store.retention)
         self.saving = SavingService(

@@ -29,7 +29,8 @@ CODE_OK: Final = 0
 CODE_FLUSH_TIMEOUT: Final = 10
 
 Encode = Callable[..., bytes]
-Held = tuple[Connection, Encode, tuple[Any, ...]]
+# Without a connection the callable is told the code and nothing is written.
+Held = tuple["Connection | None", Callable[..., Any], tuple[Any, ...]]
 
 
 class FlushService:
@@ -93,6 +94,14 @@ class FlushService:
     def hold(self, connection: Connection, encode: Encode, *args: Any) -> None:
         """Answer with `encode(*args, code)` once all that is appended by now is durable."""
         self._batch.append((connection, encode, args))
+        self._boarded()
+
+    def call_when_durable(self, confirmed: asyncio.Future[int]) -> None:
+        """Set the future to CODE_OK or CODE_FLUSH_TIMEOUT, as `hold` answers."""
+        self._batch.append((None, confirmed.set_result, ()))
+        self._boarded()
+
+    def _boarded(self) -> None:
         if self._running:
             return
         if self._patience is None:
@@ -187,6 +196,9 @@ def _answer(held: list[Held], code: int) -> None:
     """Write each connection's answers in one go."""
     by_connection: dict[Connection, list[bytes | bytearray | memoryview]] = {}
     for connection, encode, args in held:
+        if connection is None:
+            encode(code)
+            continue
         answers = by_connection.get(connection)
         if answers is None:
             by_connection[connection] = [encode(*args, code)]

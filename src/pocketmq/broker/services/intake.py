@@ -1,0 +1,97 @@
+"""Where the broker itself puts messages: retries, delayed deliveries, transactions, acknowledgements.
+
+A client's send has its own, shorter way (`handlers/send.py`). Both end in the same append, wake the
+same dispatch and count the same statistics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pocketmq.broker.services.dispatch import DispatchService
+from pocketmq.broker.services.flush import CODE_OK, FlushService
+from pocketmq.broker.state.statistics import Statistics
+from pocketmq.clock import Clock
+from pocketmq.errors import StoreError
+from pocketmq.message.properties import encode_properties
+from pocketmq.store import MessageStore
+
+
+@dataclass(slots=True)
+class OwnMessage:
+    """A message that the broker stores. `born_host` packed, empty: this broker."""
+
+    topic: str
+    queue_id: int
+    body: bytes | memoryview
+    properties: dict[str, str] = field(default_factory=dict)
+    flag: int = 0
+    sys_flag: int = 0
+    born_timestamp_ms: int = 0
+    born_host: bytes = b""
+    reconsume_times: int = 0
+    prepared_offset: int = 0
+
+
+class Stored(NamedTuple):
+    """Where a message went."""
+
+    log_offset: int
+    size: int
+    queue_offset: int
+    store_timestamp_ms: int
+
+
+class Intake:
+    """Stores the broker's own messages."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        dispatch: DispatchService,
+        flush: FlushService,
+        statistics: Statistics,
+        clock: Clock,
+        store_host: bytes,
+    ) -> None:
+        self._store = store
+        self._dispatch = dispatch
+        self._flush = flush
+        self._statistics = statistics
+        self._clock = clock
+        self._store_host = store_host
+
+    def put(self, message: OwnMessage) -> Stored:
+        """Append a message. Raise StoreError; then nothing is stored."""
+        stored = Stored(
+            *self._store.append(
+                message.topic,
+                message.queue_id,
+                message.flag,
+                message.sys_flag,
+                message.born_timestamp_ms or self._clock.now_ms(),
+                message.born_host or self._store_host,
+                message.reconsume_times,
+                message.prepared_offset,
+                message.body,
+                encode_properties(message.properties).encode("utf-8", "surrogatepass"),
+            )
+        )
+        self._dispatch.wake()
+        self._statistics.put(message.topic, 1, stored.size)
+        return stored
+
+    async def put_durably(self, message: OwnMessage) -> Stored:
+        """Append a message and wait until it is as durable as the flush mode asks.
+
+        Raise StoreError when it cannot be stored or the disk does not confirm it.
+        """
+        stored = self.put(message)
+        if self._flush.is_sync:
+            confirmed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            self._flush.call_when_durable(confirmed)
+            if await confirmed != CODE_OK:
+                raise StoreError("the message is stored, but the disk did not confirm it in time")
+        return stored

@@ -59,14 +59,14 @@ def show(console: Console, results: Sequence[Result], solo: Sequence[SoloResult]
     bars, met = _bars_table(results, solo)
     if bars.row_count:
         console.print(bars)
+    worst = max((f.others_cpu_share for r in results for f in r.figures.values()), default=0.0)
+    if worst > DISTURBED:
+        console.print(
+            f"[yellow]Other programs, or the kernel's writing, took up to {worst:.0%} of a core "
+            "while something was measured. Rates and latencies are worth little; CPU figures some."
+        )
     for result in results:
         for name, figures in result.figures.items():
-            if figures.others_cpu_share > DISTURBED:
-                share = f"{figures.others_cpu_share:.0%}"
-                console.print(
-                    f"[yellow]{result.row.title}: while {LABELS[name]} was measured, {share} "
-                    "of a core went to other programs and the kernel's writing"
-                )
             if figures.refusals:
                 console.print(
                     f"[yellow]{result.row.title}: {LABELS[name]} refused {figures.refusals} times"

@@ -54,12 +54,12 @@ async def client(app: NameServerApp) -> AsyncIterator[RawPeer]:
         yield peer
 
 
-async def ask(peer: RawPeer, code: int, body: bytes = b"", **fields: str) -> Command:
+async def ask(peer: RawPeer, code: int, body: bytes = b"", /, **fields: str) -> Command:
     """The answer to a request."""
     return await peer.ask(Command.request(code, fields, body))
 
 
-async def told(peer: RawPeer, code: int, body: bytes = b"", **fields: str) -> Any:
+async def told(peer: RawPeer, code: int, body: bytes = b"", /, **fields: str) -> Any:
     """The document in the answer to a request, which must be a success."""
     answer = await ask(peer, code, body, **fields)
     assert answer.code == 0, answer.remark

@@ -1,4 +1,7 @@
-"""A peer with bare hands: it sends any bytes, reads whole frames, and never reads unless told."""
+"""A peer with bare hands: it sends any bytes, and reads whole frames only when told to.
+
+What arrives while nobody asks stays in the kernel, but for the first 128 KiB.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ class RawPeer:
         trace: TracebackType | None,
     ) -> None:
         self._writer.transport.abort()
-        await asyncio.wait([asyncio.ensure_future(self._writer.wait_closed())])
+        await asyncio.gather(self._writer.wait_closed(), return_exceptions=True)
 
     @property
     def local_port(self) -> int:
@@ -78,13 +81,3 @@ class RawPeer:
         except ConnectionError:
             return True
         return True
-
-    def pause_reading(self) -> None:
-        """Leave what arrives in the kernel's buffer."""
-        assert isinstance(self._writer.transport, asyncio.Transport)
-        self._writer.transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """Take what has arrived."""
-        assert isinstance(self._writer.transport, asyncio.Transport)
-        self._writer.transport.resume_reading()

@@ -24,6 +24,10 @@ _READ_BYTES = 64 * 1024
 
 def server_context(config: ListenConfig) -> ssl.SSLContext | None:
     """The TLS settings of a server; None when it has no certificate. Raise ConfigError."""
+    if config.tls_mode == "enforcing" and not config.tls_certificate:
+        raise ConfigError(
+            "tls_mode is enforcing, but there is no certificate; set tls_certificate and tls_key"
+        )
     if not config.tls_certificate or config.tls_mode == "disabled":
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

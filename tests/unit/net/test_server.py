@@ -6,11 +6,6 @@ import asyncio
 import logging
 
 import pytest
-
-from pocketmq.errors import ListenFailed
-from pocketmq.net import Dispatch, ListenConfig, Server
-from pocketmq.protocol.command import JSON, ROCKETMQ, Command
-from pocketmq.protocol.framing import encode_frame
 from tests.support.raw_peer import RawPeer
 from tests.support.waiting import until
 from tests.unit.net.serving import (
@@ -23,6 +18,11 @@ from tests.unit.net.serving import (
     REFUSING,
     serving,
 )
+
+from pocketmq.errors import ListenFailed
+from pocketmq.net import Dispatch, ListenConfig, Server
+from pocketmq.protocol.command import JSON, ROCKETMQ, Command
+from pocketmq.protocol.framing import encode_frame
 
 
 async def test_a_request_is_answered_with_its_own_opaque() -> None:

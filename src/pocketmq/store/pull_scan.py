@@ -97,6 +97,34 @@ def count_chained_plain(data: Buffer, position: int, limit: int, log_offset: int
     return count if position == limit else -1
 
 
+def gather_records_plain(
+    data: Buffer, file_start: int, extents: list[Extent], total: int, count: int
+) -> bytes | None:
+    """Return the bytes of all extents, which lie in one file, in one piece.
+
+    None when they are not exactly `count` whole records of `total` bytes.
+    """
+    view = memoryview(data)
+    pieces: list[memoryview] = []
+    found = 0
+    for log_offset, length in extents:
+        at = log_offset - file_start
+        if at < 0 or at + length > len(view):
+            return None
+        chained = count_chained_plain(data, at, at + length, log_offset)
+        if chained < 0:
+            return None
+        found += chained
+        pieces.append(view[at : at + length])
+    gathered = b"".join(pieces)
+    return gathered if found == count and len(gathered) == total else None
+
+
+if _speedups.has("gather"):
+    from pocketmq._speedups.gather import gather_records as gather_records
+else:
+    gather_records = gather_records_plain
+
 if _speedups.has("queues"):
     from pocketmq._speedups.queues import count_chained as count_chained
     from pocketmq._speedups.queues import select_extents as select_extents

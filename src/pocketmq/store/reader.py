@@ -13,7 +13,13 @@ from pocketmq.store.batch_consume_queue import BatchConsumeQueue
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.config import ReadConfig
 from pocketmq.store.consume_queue import ENTRY_BYTES, ConsumeQueue
-from pocketmq.store.pull_scan import PullLimits, count_chained, select_extents
+from pocketmq.store.pull_scan import (
+    Extent,
+    PullLimits,
+    count_chained,
+    gather_records,
+    select_extents,
+)
 from pocketmq.store.queue_table import QueueTable
 
 
@@ -30,6 +36,10 @@ class PullStatus(Enum):
     NO_MATCHED_LOGIC_QUEUE = 7
     NO_MESSAGE_IN_QUEUE = 8
 
+
+# One copy is cheaper than many small buffers for the socket.
+_GATHERED_BYTES_MAX = 64 * 1024
+_SPAN_BYTES_MAX = 4 * 1024 * 1024
 
 _FOUND = PullStatus.FOUND
 _NO_MATCH = PullStatus.NO_MATCHED_MESSAGE
@@ -165,6 +175,15 @@ class Reader:
             file.data, position, last, limits, tag_hashes
         )
         hot_from = limits.log_end - self._config.hot_bytes
+        if 0 < total <= _GATHERED_BYTES_MAX:
+            gathered = self._gather(extents, total, count, hot_from)
+            if gathered is not None:
+                result.views.append(gathered)
+                result.next_offset += passed
+                result.count, result.bytes = count, total
+                result.status = _FOUND
+                result.suggest_replica = extents[-1][0] < limits.recent_from
+                return True
         chained = 0
         for log_offset, length in extents:
             log_file = self._log.file_at(log_offset)
@@ -195,6 +214,23 @@ class Reader:
         elif gone:
             result.status = _REMOVING
         return True
+
+    def _gather(
+        self, extents: list[Extent], total: int, count: int, hot_from: int
+    ) -> memoryview | None:
+        """A small answer in one piece. None: it spans files, is cold, or holds a damaged record."""
+        first, (last, length) = extents[0][0], extents[-1]
+        file = self._log.file_at(first)
+        if file is None or file.data is None or not first <= last < file.end:
+            return None
+        if first < hot_from:
+            span = last + length - first
+            if span > _SPAN_BYTES_MAX:
+                return None
+            if not residency.is_resident(file.address + first - file.start, span):
+                return None
+        gathered = gather_records(file.data, file.start, extents, total, count)
+        return None if gathered is None else memoryview(gathered)
 
     def _take_singly(
         self,

@@ -34,7 +34,7 @@ def _load_libc() -> Any:
 _libc = _load_libc()
 
 
-def is_resident(address: int, length: int) -> bool:
+def is_resident_plain(address: int, length: int) -> bool:
     """Say whether every page of a mapped range is in memory; True where nobody knows."""
     if _libc is None or not address:
         return True
@@ -77,6 +77,8 @@ def touch_for_writing_plain(data: mmap.mmap, first: int, last: int) -> None:
 
 
 if _speedups.has("pages"):
+    from pocketmq._speedups.pages import is_resident as is_resident
     from pocketmq._speedups.pages import touch_for_writing as touch_for_writing
 else:
+    is_resident = is_resident_plain
     touch_for_writing = touch_for_writing_plain

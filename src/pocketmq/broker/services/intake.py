@@ -1,4 +1,4 @@
-"""Where the broker itself puts messages: retries, delayed deliveries, transactions, acknowledgements.
+"""Where the broker itself puts messages: retries, delayed deliveries, transactions, acks.
 
 A client's send has its own, shorter way (`handlers/send.py`). Both end in the same append, wake the
 same dispatch and count the same statistics.

@@ -77,7 +77,8 @@ def fetch_libraries() -> Path:
 def _dependency(module: str) -> str:
     return (
         "    <dependency><groupId>org.apache.rocketmq</groupId>"
-        f"<artifactId>rocketmq-{module}</artifactId><version>{APACHE_VERSION}</version></dependency>"
+        f"<artifactId>rocketmq-{module}</artifactId>"
+        f"<version>{APACHE_VERSION}</version></dependency>"
     )
 
 

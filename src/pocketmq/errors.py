@@ -198,7 +198,9 @@ class TopicTooLong(StoreError):
     """A topic name is longer than a record can hold."""
 
     def __init__(self, topic: str) -> None:
-        super().__init__(f"the topic name {topic[:40]!r}... is too long; use at most 127 characters")
+        super().__init__(
+            f"the topic name {topic[:40]!r}... is too long; use at most 127 characters"
+        )
 
 
 class QueueIdOutOfRange(StoreError):

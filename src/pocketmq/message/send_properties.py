@@ -1,7 +1,7 @@
 """One look at the properties a producer sent, before they are stored.
 
-A property string is `name 01 value 02` repeated; the last 02 may be missing. Most strings are stored
-as they came, with the broker's own properties appended. `scan_send_properties` finds the message's
+A property string is `name 01 value 02` repeated; the last 02 may be missing. Most strings are
+stored as they came, with the broker's own properties appended. `scan_send_properties` finds the message's
 unique key and says whether anything in the string asks for more than that.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 from pocketmq import _speedups
 
 REWRITE: Final = 1
-"""The string must be rebuilt: it holds a property that the broker sets itself, or a damaged part."""
+"""The string must be rebuilt: it holds a property that the broker sets, or a damaged part."""
 NO_WAIT: Final = 2
 """WAIT is `false`: the answer need not wait for the disk."""
 SPECIAL: Final = 4

@@ -48,9 +48,9 @@ def parse(setting: Setting, written: object, scale: int = 1) -> object:
     low, high = setting.declaration.minimum, setting.declaration.maximum
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if low is not None and value < low:
-            raise BadValue(f"must be at least {low:g}")
+            raise BadValue(f"must be at least {low:.12g}")
         if high is not None and value > high:
-            raise BadValue(f"must be at most {high:g}")
+            raise BadValue(f"must be at most {high:.12g}")
     return value
 
 

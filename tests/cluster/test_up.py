@@ -19,6 +19,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX sig
 
 FREE_PORTS = ("--nameserver-port", "0", "--broker-port", "0", "--set", "fast_port_offset=0")
 
+# A start imports and opens files on the loop, about which asyncio's debug mode would complain.
+QUIET = {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}
+
 
 class Started:
     """A running `pocketmq up` whose banner has been read."""
@@ -57,7 +60,7 @@ def up_process(*arguments: str, **environment: str) -> Iterator[subprocess.Popen
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **environment},
+        env={**QUIET, **environment},
     )
     with process:
         try:
@@ -74,7 +77,9 @@ def up(*arguments: str, **environment: str) -> Iterator[Started]:
 
 def fails(*arguments: str) -> str:
     """Run a command that must fail; return the one line it says."""
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command(*arguments), capture_output=True, text=True, check=False, env=QUIET
+    )
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     lines = [line for line in done.stderr.splitlines() if " INFO " not in line]

@@ -1,8 +1,8 @@
 """One look at the properties a producer sent, before they are stored.
 
 A property string is `name 01 value 02` repeated; the last 02 may be missing. Most strings are
-stored as they came, with the broker's own properties appended. `scan_send_properties` finds the message's
-unique key and says whether anything in the string asks for more than that.
+stored as they came, with the broker's own properties appended. `scan_send_properties` finds the
+message's unique key and says whether anything in the string asks for more than that.
 """
 
 from __future__ import annotations

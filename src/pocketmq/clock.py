@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from pocketmq import _speedups
+
 
 class Clock(Protocol):
     """Wall time in milliseconds and a monotonic time in seconds."""
@@ -23,12 +25,21 @@ class Clock(Protocol):
         ...
 
 
+def wall_clock_ms_plain() -> int:
+    """Milliseconds since the Unix epoch."""
+    return time.time_ns() // 1_000_000
+
+
+if _speedups.has("wall_clock"):
+    from pocketmq._speedups.wall_clock import now_ms as wall_clock_ms
+else:
+    wall_clock_ms = wall_clock_ms_plain
+
+
 class SystemClock:
     """The machine's clocks."""
 
-    def now_ms(self) -> int:
-        """Milliseconds since the Unix epoch."""
-        return time.time_ns() // 1_000_000
+    now_ms = staticmethod(wall_clock_ms)
 
     def monotonic(self) -> float:
         """Seconds that never run backwards."""

@@ -8,7 +8,7 @@ the plain twin in `protocol/framing.py` then reads that one and explains what is
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_SetItem
 from cpython.list cimport PyList_Append
-from cpython.unicode cimport PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
@@ -243,9 +243,9 @@ cdef object build_send(Head* head):
     most = -1
     if by_letter[11] != NULL and not integer(by_letter[11], 0x7FFFFFFF, &most):
         return None
-    group = text_of(by_letter[0].value, by_letter[0].value_size, by_letter[0].escaped)
-    topic = text_of(by_letter[1].value, by_letter[1].value_size, by_letter[1].escaped)
-    default_topic = text_of(by_letter[2].value, by_letter[2].value_size, by_letter[2].escaped)
+    group = name_of(by_letter[0])
+    topic = name_of(by_letter[1])
+    default_topic = name_of(by_letter[2])
     properties = b""
     if by_letter[8] != NULL:
         properties = utf8_of(by_letter[8].value, by_letter[8].value_size, by_letter[8].escaped)
@@ -285,16 +285,16 @@ cdef object build_pull(Head* head):
         return None
     if found[9] != NULL and not integer(found[9], 0x7FFFFFFFFFFFFFFF, &version):
         return None
-    group = text_of(found[0].value, found[0].value_size, found[0].escaped)
-    topic = text_of(found[1].value, found[1].value_size, found[1].escaped)
+    group = name_of(found[0])
+    topic = name_of(found[1])
     subscription = None
     expression_type = None
     if found[8] != NULL:
-        subscription = text_of(found[8].value, found[8].value_size, found[8].escaped)
+        subscription = name_of(found[8])
         if subscription is None:
             return None
     if found[10] != NULL:
-        expression_type = text_of(found[10].value, found[10].value_size, found[10].escaped)
+        expression_type = name_of(found[10])
         if expression_type is None:
             return None
     if group is None or topic is None:
@@ -386,6 +386,30 @@ cdef bint is_true(Entry* entry) noexcept nogil:
             and entry.value[2] | 32 == 117 and entry.value[3] | 32 == 101)
 
 
+# Names come again and again: the last one seen in each place is handed out once more, which saves
+# making it and computing its hash.
+cdef list recent_names = [""] * 256
+
+
+cdef object name_of(Entry* entry):
+    cdef const uint8_t* p = entry.value
+    cdef Py_ssize_t size = entry.value_size
+    cdef Py_ssize_t known_size = 0
+    cdef const char* known
+    cdef int place
+    if entry.escaped or size == 0 or size > 128:
+        return text_of(p, size, entry.escaped)
+    place = (size * 31 + p[0] * 7 + p[size >> 1] * 3 + p[size - 1]) & 255
+    name = recent_names[place]
+    known = PyUnicode_AsUTF8AndSize(name, &known_size)
+    if known_size == size and memcmp(known, p, size) == 0:
+        return name
+    name = text_of(p, size, False)
+    if name is not None:
+        recent_names[place] = name
+    return name
+
+
 cdef object text_of(const uint8_t* p, Py_ssize_t size, bint escaped):
     """The text, or None when it is not valid UTF-8 or its escapes are odd."""
     if escaped:
@@ -427,11 +451,15 @@ cdef object utf8_of(const uint8_t* p, Py_ssize_t size, bint escaped):
 
 cdef object unescape(const uint8_t* p, Py_ssize_t size):
     """JSON escapes resolved to UTF-8 bytes; None for an odd escape or a lone surrogate."""
-    cdef bytes result = PyBytes_FromStringAndSize(NULL, size)
-    cdef uint8_t* out = <uint8_t*>PyBytes_AS_STRING(result)
+    cdef uint8_t small[1024]
+    cdef bytes large
+    cdef uint8_t* out = small
     cdef Py_ssize_t used = 0, i = 0
     cdef uint8_t c
     cdef int32_t point, low
+    if size > <Py_ssize_t>sizeof(small):
+        large = PyBytes_FromStringAndSize(NULL, size)
+        out = <uint8_t*>PyBytes_AS_STRING(large)
     while i < size:
         c = p[i]
         if c != 92:

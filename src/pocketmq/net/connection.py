@@ -23,7 +23,8 @@ from pocketmq.protocol.framing import (
     encode_frame,
     encode_head,
     frame_to_command,
-    parse_frames,
+    parse_rest,
+    scan_frames,
     untyped,
 )
 
@@ -126,13 +127,15 @@ class Connection(asyncio.Protocol):
             data = b"".join(self._kept)
             self._kept.clear()
             self._kept_bytes = 0
-        try:
-            frames, consumed = parse_frames(data, self._frame_bytes_max)
-            if consumed != len(data):
-                self._keep(data[consumed:])
-        except ProtocolError as error:
-            self.close(f"protocol error: {error}")
-            return
+        frames, consumed = scan_frames(data, 0, self._frame_bytes_max)
+        if consumed != len(data):
+            try:
+                frames, consumed = parse_rest(data, frames, consumed, self._frame_bytes_max)
+                if consumed != len(data):
+                    self._keep(data[consumed:])
+            except ProtocolError as error:
+                self.close(f"protocol error: {error}")
+                return
         out: list[Body] = []
         frame_handlers = self._frame_handlers
         for frame in frames:

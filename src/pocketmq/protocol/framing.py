@@ -88,9 +88,15 @@ def parse_frames(data: bytes, frame_bytes_max: int = FRAME_BYTES_MAX) -> tuple[l
     are lost with the connection, which cannot be used further.
     """
     frames, position = scan_frames(data, 0, frame_bytes_max)
+    return parse_rest(data, frames, position, frame_bytes_max)
+
+
+def parse_rest(
+    data: bytes, frames: list[Frame], position: int, frame_bytes_max: int
+) -> tuple[list[Frame], int]:
+    """What `scan_frames` left over: an incomplete frame, or one that only `parse_one` can read."""
     size = len(data)
     while position != size:
-        # The scan stops at an incomplete frame, and at one that it leaves to `parse_one`.
         frame = parse_one(data, position, frame_bytes_max)
         if frame is None:
             break

@@ -91,11 +91,12 @@ class Appender:
         if self._append_crc:
             properties_crc.seal(log.target, log.position, size)
         log.position += size
-        log.end = LogOffset(log_offset + size)
+        # Calling a NewType costs as much as writing the record, so the values pass as plain ints.
+        log.end = log_offset + size  # type: ignore[assignment]
         log.store_timestamp_ms = now_ms
         if queued:
             next_offsets[queue_id] = queue_offset + 1
-        return log_offset, size, QueueOffset(queue_offset), now_ms
+        return log_offset, size, queue_offset, now_ms  # type: ignore[return-value]
 
     def append_batch(
         self,

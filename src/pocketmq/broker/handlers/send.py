@@ -58,7 +58,7 @@ class SendHandler:
         self._append = store.append
         self._append_batch = store.append_batch
         self._store_host = replies.store_host
-        self._wake = dispatch.wake
+        self._dispatch = dispatch
         self._flush = flush
         self._is_sync = flush.is_sync
         self._statistics = statistics
@@ -86,8 +86,10 @@ class SendHandler:
         """Store the message of a typed frame and answer."""
         _, opaque, flag, serialization, _, _, _, typed, start, end = frame
         fields: SendFields = typed  # type: ignore[assignment]
-        _, topic, _, _, queue_id, sys_flag, born_ms, app_flag, properties, times = fields[:10]
-        _, _, batch, unique_key, marks = fields[10:]
+        (
+            _, topic, _, _, queue_id, sys_flag, born_ms, app_flag, properties, times, _, _, batch,
+            unique_key, marks,
+        ) = fields  # fmt: skip
         open_topic = self._open_topics.get(topic)
         if (
             open_topic is None
@@ -113,7 +115,8 @@ class SendHandler:
             )
         except StoreError as error:
             return self._refusal(connection, _request(frame), send_refusals.from_store(error))
-        self._wake()
+        if not self._dispatch.is_scheduled:
+            self._dispatch.wake()
         counter = open_topic.counter
         counter.messages += 1
         counter.bytes += size
@@ -231,7 +234,7 @@ class SendHandler:
             )
             ids = offset_message_id(self._store_host, log_offset)
             self._statistics.put(route.topic, 1, size)
-        self._wake()
+        self._dispatch.wake()
         if request.flag & FLAG_ONEWAY:
             return None
         answer = Command(

@@ -26,14 +26,14 @@ class DispatchService:
     def __init__(self, store: MessageStore, on_arrivals: Callable[[list[Filed]], None]) -> None:
         self._store = store
         self._on_arrivals = on_arrivals
-        self._scheduled = False
+        self.is_scheduled = False
         self._failing = False
         self._loop = asyncio.get_running_loop()
 
     def wake(self) -> None:
         """There may be something to dispatch; it is looked at later in this turn of the loop."""
-        if not self._scheduled:
-            self._scheduled = True
+        if not self.is_scheduled:
+            self.is_scheduled = True
             self._loop.call_soon(self._step)
 
     def drain(self) -> None:
@@ -42,7 +42,7 @@ class DispatchService:
             self._on_arrivals(arrivals)
 
     def _step(self) -> None:
-        self._scheduled = False
+        self.is_scheduled = False
         try:
             arrivals = self._store.dispatch(_RECORDS_PER_TURN)
         except (StoreError, OSError) as error:

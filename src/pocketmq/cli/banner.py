@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 
@@ -21,3 +23,15 @@ def show_banner(rows: Sequence[Row], next_step: str) -> None:
     lines += [f"  {label:<{width}}   {bold}{value}{plain}" for label, value in rows]
     lines += ["", f"  {next_step}", "  Stop with Ctrl-C.", ""]
     print("\n".join(lines), file=stdout, flush=True)
+
+
+def program() -> str:
+    """Return how a person at this terminal calls PocketMQ: by name, by path, or as a module."""
+    started = sys.argv[0]
+    if not os.path.basename(started).startswith("pocketmq"):
+        return f"{sys.executable} -m pocketmq"
+    found = shutil.which("pocketmq")
+    if found is not None and os.path.samefile(found, started):
+        return "pocketmq"
+    near = os.path.relpath(started)
+    return started if near.startswith("..") else near

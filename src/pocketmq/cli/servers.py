@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pocketmq.cli.banner import Row, show_banner
+from pocketmq.cli.banner import Row, program, show_banner
 from pocketmq.cli.configuring import Flags, configured
 from pocketmq.cli.logs import Format, set_up_logs
 from pocketmq.cli.running import Processes, run, serve
@@ -258,7 +258,7 @@ def _reachable(address: str) -> str:
 def _try_hello(name_server: str) -> str:
     address = _reachable(name_server)
     flag = "" if address == "127.0.0.1:9876" else f" -n {address}"
-    return f"Next: send and receive a first message with  pocketmq hello{flag}"
+    return f"Next: send and receive a first message with  {program()} hello{flag}"
 
 
 def _try_client(name_server: str) -> str:

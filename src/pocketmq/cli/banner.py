@@ -30,8 +30,10 @@ def program() -> str:
     started = sys.argv[0]
     if not os.path.basename(started).startswith("pocketmq"):
         return f"{sys.executable} -m pocketmq"
+    if not os.path.exists(started):
+        return "pocketmq"  # Windows leaves .exe off, and starts what is on the path
     found = shutil.which("pocketmq")
     if found is not None and os.path.samefile(found, started):
         return "pocketmq"
-    near = os.path.relpath(started)
-    return started if near.startswith("..") else near
+    here = os.path.join(os.getcwd(), "")
+    return started.removeprefix(here)

@@ -61,8 +61,14 @@ class OffsetTable:
         for key, queues in self._committed.items():
             if key not in rows:
                 rows[key] = b"%b:%b" % (dumps_plain(_name(key)), dumps(queues))
-        version = self.changes.version.to_json()
-        return encode_table({"dataVersion": version, "offsetTable": rows.values()})
+        topics = {group: sorted(found) for group, found in self._topics_of.items()}
+        return encode_table(
+            {
+                "dataVersion": self.changes.version.to_json(),
+                "groupTopicMap": dumps_plain(topics),
+                "offsetTable": rows.values(),
+            }
+        )
 
     # -- committed --------------------------------------------------------------------------
 

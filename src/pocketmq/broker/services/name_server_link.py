@@ -61,6 +61,7 @@ class NameServerLink:
         self._changed: dict[str, None] = {}
         self._full_is_due = True
         self._woken = asyncio.Event()
+        self._stopping = False
         self._known_on: Connection | None = None
         self._problem: str | None = None
         self._learned: Learned | None = None
@@ -94,6 +95,10 @@ class NameServerLink:
 
     async def stop(self) -> None:
         """End, and say goodbye to a name server that knows this broker."""
+        # Before Python 3.12, wait_for can lose a cancellation that comes together with its result,
+        # so the loop also looks at the flag.
+        self._stopping = True
+        self._woken.set()
         for task in (self._task, self._watch):
             if task is not None:
                 task.cancel()
@@ -107,7 +112,7 @@ class NameServerLink:
             _log.info("name server did not hear the goodbye address=%s: %s", self._address, error)
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             self._woken.clear()
             try:
                 await self._register()
@@ -117,7 +122,7 @@ class NameServerLink:
                 _log.error("registration failed name_server=%s", self._address, exc_info=error)
                 self._failed(f"{type(error).__name__}: {error}")
             self.tried.set()
-            if self._changed:
+            if self._changed or self._stopping:
                 self._woken.set()
             else:
                 self.told.set()

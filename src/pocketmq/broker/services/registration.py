@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from pocketmq.broker.config import RegistrationConfig
 from pocketmq.broker.services.announcement import Announcement, Presence
-from pocketmq.broker.services.name_server_link import Learned, NameServerLink
+from pocketmq.broker.services.name_server_link import RETRY_MS, Learned, NameServerLink
 from pocketmq.broker.state.topics import TopicTable
 from pocketmq.errors import ConfigError
 from pocketmq.net import Address, RpcClient
@@ -30,11 +30,13 @@ class RegistrationService:
         presence: Presence,
         topics: TopicTable,
         on_learned: Callable[[Learned], None] | None = None,
+        *,
+        retry_ms: int = RETRY_MS,
     ) -> None:
         self._config = config
-        self._presence = presence
         self._announcement = Announcement(presence, topics)
         self._on_learned = on_learned
+        self._retry_ms = retry_ms
         self._client = RpcClient()
         self._links: dict[str, NameServerLink] = {}
         self._running = False
@@ -99,7 +101,14 @@ class RegistrationService:
             link.register_fully()
 
     def _open(self, address: str) -> None:
-        link = NameServerLink(address, self._config, self._announcement, self._client, self._learn)
+        link = NameServerLink(
+            address,
+            self._config,
+            self._announcement,
+            self._client,
+            self._learn,
+            retry_ms=self._retry_ms,
+        )
         self._links[address] = link
         link.start()
 

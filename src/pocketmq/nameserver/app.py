@@ -28,18 +28,18 @@ class NameServerApp:
         limits = config.limits
         settings = LiveSettings(config)
         self._config = config
-        self._kv = KvTable()
+        self.kv = KvTable()
         self._kv_file = KvFile(config.kv_path) if config.kv_path is not None else None
-        self._kv_saving = KvSavingService(self._kv, self._kv_file)
+        self._kv_saving = KvSavingService(self.kv, self._kv_file)
         self._notices = NoticeService()
         self.routes = RouteTable(settings, config.liveness, limits, clock, self._notices.send)
         self._expiry = ExpiryService(self.routes, config.liveness.scan_interval_ms)
         handlers = build_routes(
-            RegistrationHandler(self.routes, settings, self._kv),
-            RouteHandler(self.routes, settings, self._kv, clock),
+            RegistrationHandler(self.routes, settings, self.kv),
+            RouteHandler(self.routes, settings, self.kv, clock),
             ClusterHandler(self.routes),
             TopicHandler(self.routes, settings, limits.topics_max),
-            KvHandler(self._kv, self._kv_saving, limits.kv_entries_max),
+            KvHandler(self.kv, self._kv_saving, limits.kv_entries_max),
             SettingsHandler(settings),
         )
         service = Dispatch(handlers, on_disconnect=self.routes.disconnected, role="name server")
@@ -48,7 +48,7 @@ class NameServerApp:
     async def start(self) -> None:
         """Load the key-value settings and listen. Raise ConfigError or ListenFailed."""
         if self._kv_file is not None:
-            self._kv_file.load_into(self._kv)
+            self._kv_file.load_into(self.kv)
         await self._server.start()
         self._expiry.start()
 

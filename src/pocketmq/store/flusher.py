@@ -7,7 +7,6 @@ may have dropped the pages, so trying again could report success for data that i
 from __future__ import annotations
 
 import dataclasses
-import os
 
 from pocketmq.clock import Clock
 from pocketmq.message.positions import LogOffset
@@ -15,6 +14,7 @@ from pocketmq.store import space
 from pocketmq.store.checkpoint import Checkpoint
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.config import FlushConfig
+from pocketmq.store.consume_queue import ConsumeQueue
 from pocketmq.store.dispatcher import Dispatcher
 from pocketmq.store.key_index import KeyIndex
 from pocketmq.store.queue_table import QueueTable
@@ -39,6 +39,8 @@ class Flusher:
         self._config = config
         self._clock = clock
         self._thorough_at = clock.monotonic() + config.thorough_interval_ms / 1000
+        self._round: list[ConsumeQueue] = []
+        self._round_timestamp_ms = 0
         self.checkpoint = Checkpoint()
 
     @property
@@ -57,29 +59,40 @@ class Flusher:
         self._advance(log_timestamp_ms=self._log.flushed_timestamp_ms)
         return flushed
 
-    def flush_queues(self) -> int:
-        """Flush queues and index; return how many queues. Raise StoreFull or StoreNotWritable."""
-        timestamp_ms = self._dispatcher.store_timestamp_ms
-        dirty = self._queues.dirty
-        count = 0
-        path = ""
-        try:
+    def flush_queues(self, count_max: int | None = None) -> int:
+        """Flush queues, and the index when no queue of this round is left; return how many queues.
+
+        A round takes all queues that are dirty when it begins; `count_max` cuts it into pieces.
+        Raise StoreFull or StoreNotWritable; queues can be built again, so this is not final.
+        """
+        if not self._round:
+            self._round_timestamp_ms = self._dispatcher.store_timestamp_ms
+            dirty = self._queues.dirty
             while dirty:
-                queue = dirty.pop()
-                queue.rest()
-                for path in queue.unflushed():
-                    space.sync_file(path)
-                count += 1
+                self._round.append(dirty.pop())
+        count = 0
+        while self._round and (count_max is None or count < count_max):
+            self._flush_queue(self._round.pop())
+            count += 1
+        if not self._round:
             if self._index is not None:
-                path = "the key index"
-                self._advance(index_timestamp_ms=self._index.flush())
-        except FileNotFoundError:
-            # The topic was deleted meanwhile; what is left is flushed next time.
-            return count
-        except OSError as error:
-            raise space.store_error(path or os.curdir, error) from error
-        self._advance(queue_timestamp_ms=timestamp_ms)
+                try:
+                    self._advance(index_timestamp_ms=self._index.flush())
+                except OSError as error:
+                    raise space.store_error("the key index", error) from error
+            self._advance(queue_timestamp_ms=self._round_timestamp_ms)
         return count
+
+    def _flush_queue(self, queue: ConsumeQueue) -> None:
+        queue.rest()
+        for path in queue.unflushed():
+            try:
+                space.sync_file(path)
+            except FileNotFoundError:
+                continue  # the topic was deleted, or the file has expired, meanwhile
+            except OSError as error:
+                self._round_timestamp_ms = 0
+                raise space.store_error(path, error) from error
 
     def _advance(self, **timestamps_ms: int) -> None:
         newer = {

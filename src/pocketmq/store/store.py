@@ -153,6 +153,7 @@ class MessageStore:
             self._flusher.flush_log()
             while self._dispatcher.step(self.confirm_offset, _DISPATCH_STEP):
                 pass
+            self._flusher.flush_queues()  # what is left of a round
             self._flusher.flush_queues()
             self.flush_checkpoint()
             if self._dispatcher.position == self._log.end:
@@ -220,9 +221,12 @@ class MessageStore:
         """Move the write buffer, if there is one, to the log file. Blocks."""
         return self._log.commit()
 
-    def flush_queues(self) -> int:
-        """Force dirty queues and the index to the disk; return how many queues. Blocks."""
-        return self._flusher.flush_queues()
+    def flush_queues(self, count_max: int | None = None) -> int:
+        """Force dirty queues, then the index, to the disk; return how many queues. Blocks.
+
+        With many queues, `count_max` keeps one call short; a round ends with less than that.
+        """
+        return self._flusher.flush_queues(count_max)
 
     def flush_checkpoint(self) -> None:
         """Write down what is safely on the disk. Blocks."""

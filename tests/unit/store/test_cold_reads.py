@@ -1,0 +1,71 @@
+"""Pages that are not in memory: noticed, brought in, then served."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.store_builder import append, dispatch_all, open_store, small_config
+
+from pocketmq.store import MessageStore, PullResult, PullStatus
+from pocketmq.store.config import ReadConfig
+from pocketmq.store.mapped_file import MappedFile
+from pocketmq.store.residency import bring_in, is_resident
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="evicting pages is Linux's")
+
+
+def evict(path: Path) -> None:
+    """Ask the kernel to forget the cached pages of a file."""
+    descriptor = os.open(path, os.O_RDWR)
+    os.fsync(descriptor)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(descriptor)
+
+
+def pull_until_warm(store: MessageStore, result: PullResult) -> PullResult:
+    for _ in range(20):
+        store.bring_in(result)
+        result = store.pull("orders", 0, 0, 4)
+        if not result.cold:
+            break
+    return result
+
+
+def test_evicted_pages_are_noticed_and_brought_in(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(1 << 20))
+    evict(path)
+    file = MappedFile(str(path), 0, 1 << 20, scattered=True)
+    file.map()
+    assert file.view is not None
+    if is_resident(file.address, file.size):
+        pytest.skip("this file system keeps its pages in memory")
+    bring_in(file.address + 5000, file.view[5000:90_000])
+    assert is_resident(file.address + 5000, 85_000)
+    assert not is_resident(file.address, file.size)
+    file.release()
+
+
+def test_a_pull_of_cold_messages_waits_for_the_disk_and_then_finds_them(tmp_path: Path) -> None:
+    config = dataclasses.replace(small_config(tmp_path), reading=ReadConfig(hot_bytes=0))
+    store = open_store(config)
+    kept = [append(store, body=os.urandom(8000)) for _ in range(12)]
+    dispatch_all(store)
+    store.flush_log()
+    store.close()
+    for file in (tmp_path / "commitlog").iterdir():
+        evict(file)
+    again = open_store(config)
+    result = again.pull("orders", 0, 0, 4)
+    if not result.cold:
+        pytest.skip("this file system keeps its pages in memory")
+    assert (result.views, result.next_offset) == ([], 0)
+    result = pull_until_warm(again, result)
+    assert result.status is PullStatus.FOUND
+    assert result.bytes == sum(x.size for x in kept[: result.count])
+    del result
+    again.close()

@@ -164,6 +164,27 @@ def test_two_consumers_share_a_topic_and_one_takes_over_when_the_other_leaves(
     assert not [body for body in leaves.bodies(topic) if body in alone]
 
 
+def test_the_queues_of_a_killed_consumer_are_taken_over(
+    peer: Peer, drivers: Drivers, new_topic: NewTopic, cluster: Cluster
+) -> None:
+    topic = new_topic("killed")
+    group = f"group_{topic}"
+    survivor, victim = pair = [drivers(peer, 0), drivers(peer, 2)]
+    for driver in pair:
+        driver.start_consumer(topic, group, topic)
+    raw.wait_until(lambda: len(raw.consumers_of(cluster.broker, group)) == 2, 30, "two members")
+    _wait_until_shared(pair, topic)
+    victim.kill()
+    raw.wait_until(lambda: len(raw.consumers_of(cluster.broker, group)) == 1, 30, "one member")
+    alone = numbered("alone", 20)
+    survivor.send(topic, alone)
+    raw.wait_until(lambda: _has([survivor], topic, alone), 60, "the whole topic")
+    survivor.wait_for(topic, 0)
+    survivor.stop_consumer(topic)
+
+    assert sorted(body for body in survivor.bodies(topic) if body in alone) == sorted(alone)
+
+
 def _wait_until_shared(pair: list[Driver], topic: str) -> None:
     """Send rounds until one comes through once and evenly; until then the clients rebalance."""
     shares: list[list[str]] = []

@@ -175,37 +175,14 @@ class Reader:
             file.data, position, last, limits, tag_hashes
         )
         hot_from = limits.log_end - self._config.hot_bytes
-        if 0 < total <= _GATHERED_BYTES_MAX:
-            gathered = self._gather(extents, total, count, hot_from)
-            if gathered is not None:
-                result.views.append(gathered)
-                result.next_offset += passed
-                result.count, result.bytes = count, total
-                result.status = _FOUND
-                result.suggest_replica = extents[-1][0] < limits.recent_from
-                return True
-        chained = 0
-        for log_offset, length in extents:
-            log_file = self._log.file_at(log_offset)
-            if log_file is None or log_file.view is None or log_file.data is None:
-                return False
-            at = log_offset - log_file.start
-            if at + length > log_file.size:
-                return False
-            view = log_file.view[at : at + length]
-            address = log_file.address + at
-            if log_offset < hot_from and not residency.is_resident(address, length):
-                result._cold.append((address, view))
-                continue
-            if not result._cold:
-                chained += max(count_chained(log_file.data, at, at + length, log_offset), 0)
-                result.views.append(view)
-        if result._cold:
-            result.views.clear()
-            return True
-        if chained != count:
-            result.views.clear()
+        small = 0 < total <= _GATHERED_BYTES_MAX
+        gathered = self._gather(extents, total, count, hot_from) if small else None
+        if gathered is not None:
+            result.views.append(gathered)
+        elif not self._view(result, extents, count, hot_from):
             return False
+        if result._cold:
+            return True
         result.next_offset += passed
         result.count, result.bytes = count, total
         if count:
@@ -214,6 +191,27 @@ class Reader:
         elif gone:
             result.status = _REMOVING
         return True
+
+    def _view(self, result: PullResult, extents: list[Extent], count: int, hot_from: int) -> bool:
+        """Add a view of each extent, or what is cold. Return False when a record is damaged."""
+        chained = 0
+        for log_offset, length in extents:
+            file = self._log.file_at(log_offset)
+            if file is None or file.view is None or file.data is None:
+                return False
+            at = log_offset - file.start
+            if at + length > file.size:
+                return False
+            view = file.view[at : at + length]
+            address = file.address + at
+            if log_offset < hot_from and not residency.is_resident(address, length):
+                result._cold.append((address, view))
+            elif not result._cold:
+                chained += max(count_chained(file.data, at, at + length, log_offset), 0)
+                result.views.append(view)
+        if result._cold or chained != count:
+            result.views.clear()
+        return bool(result._cold) or chained == count
 
     def _gather(
         self, extents: list[Extent], total: int, count: int, hot_from: int

@@ -131,7 +131,9 @@ class _Running:
         )
         self.dispatch = DispatchService(store, self._arrived)
         self.upkeep = UpkeepService(store, self.dispatch.wake)
-        self.flush = FlushService(store, config.store.flush, clock, self.dispatch.wake)
+        self.flush = FlushService(
+            store, config.store.flush, clock, self.dispatch.wake, tables.statistics.puts_took
+        )
         self.cold_reads = ColdReadService()
         self.intake = Intake(
             store,
@@ -149,7 +151,10 @@ class _Running:
             timed=(tables.offsets,),
         )
         self.registration = RegistrationService(
-            config.registration, self._presence(), tables.topics
+            config.registration,
+            self._presence(),
+            tables.topics,
+            lambda learned: tables.topics.mark_ordered(learned.order_topics),
         )
         self.counting = Loop("statistics", 1000, tables.statistics.step)
         routes = self._routes(tables)

@@ -120,6 +120,7 @@ def test_totals_are_noted_at_midnight() -> None:
 def test_durations_are_counted_in_classes() -> None:
     statistics = Statistics("C", ManualClock())
     for duration_ms in (0, 1, 10, 11, 10_000, 10_001, 99_999):
-        statistics.put_took(duration_ms)
-    assert statistics.latency_classes == [1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]
+        statistics.put("T", 2, 10)
+        statistics.puts_took(1, duration_ms)
+    assert statistics.latency_classes == [8, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]
     assert statistics.latency_ms_max == 99_999

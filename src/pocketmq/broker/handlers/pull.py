@@ -155,11 +155,13 @@ class PullHandler:
         if code is None:
             code = ResponseCode.PULL_OFFSET_MOVED if queue_offset else ResponseCode.PULL_NOT_FOUND
         self._offsets.note_pull(group, topic, queue_id, result.next_offset)
-        if code == ResponseCode.PULL_NOT_FOUND and pull.first and sys_flag & MAY_SUSPEND:
-            if self._hold(pull, hashes):
-                return None
-        elif result.count:
+        if result.count:
             self._statistics.get(group, topic, result.count, result.bytes)
+        else:
+            self._statistics.miss()
+            may_wait = code == ResponseCode.PULL_NOT_FOUND and sys_flag & MAY_SUSPEND
+            if may_wait and pull.first and self._hold(pull, hashes):
+                return None
         head = encode_pull_head(
             pull.serialization,
             pull.opaque,

@@ -189,6 +189,7 @@ class SendHandler:
             return self._refusal(connection, request, error)
 
     def _refusal(self, connection: Connection, request: Command, error: Exception) -> EncodedReply:
+        self._statistics.put_failed()
         if request.flag & FLAG_ONEWAY:
             return None
         reply = error_reply(request, error, connection)

@@ -34,7 +34,11 @@ Held = tuple["Connection | None", Callable[..., Any], tuple[Any, ...]]
 
 
 class FlushService:
-    """Flushes the commit log, and holds answers until their messages are durable."""
+    """Flushes the commit log, and holds answers until their messages are durable.
+
+    `on_durable` is called after each flush, `on_answered` with how many answers left together and
+    how long the first of them was held, in milliseconds.
+    """
 
     def __init__(
         self,
@@ -42,11 +46,13 @@ class FlushService:
         config: FlushConfig,
         clock: Clock,
         on_durable: Callable[[], None],
+        on_answered: Callable[[int, int], None],
     ) -> None:
         self._store = store
         self._config = config
         self._clock = clock
         self._on_durable = on_durable
+        self._on_answered = on_answered
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pocketmq-flush")
         self._batch: list[Held] = []
@@ -54,6 +60,8 @@ class FlushService:
         self._last_count = 0
         self._last_seconds = 0.0
         self._began = 0.0
+        self._batch_began = 0.0
+        self._flying_began = 0.0
         self._patience: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._running = False
@@ -102,6 +110,8 @@ class FlushService:
         self._boarded()
 
     def _boarded(self) -> None:
+        if len(self._batch) == 1:
+            self._batch_began = self._clock.monotonic()
         if self._running:
             return
         if self._patience is None:
@@ -118,6 +128,7 @@ class FlushService:
         self._idle.clear()
         self._patience = None
         self._flying, self._batch = self._batch, []
+        self._flying_began = self._batch_began
         self._began = self._clock.monotonic()
         if self._flying:
             timeout = self._config.sync_timeout_ms / 1000
@@ -144,6 +155,8 @@ class FlushService:
         held, self._flying = self._flying, []
         if held:
             self._last_count = len(held)
+            waited_seconds = self._clock.monotonic() - self._flying_began
+            self._on_answered(len(held), int(waited_seconds * 1000))
         if error is not None:
             _log.error("the commit log cannot be flushed; writes are refused reason=%s", error)
             _answer(held, CODE_FLUSH_TIMEOUT)

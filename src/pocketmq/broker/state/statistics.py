@@ -117,12 +117,12 @@ class Statistics:
         self._missed += 1
 
     def put_failed(self) -> None:
-        """A send was refused by the store."""
+        """A send was refused."""
         self._failed += 1
 
-    def put_took(self, duration_ms: int) -> None:
-        """A send was answered after this time."""
-        self._took[bisect_left(LATENCY_LIMITS_MS, duration_ms)] += 1
+    def puts_took(self, count: int, duration_ms: int) -> None:
+        """`count` sends were held for the disk, none of them longer than this."""
+        self._took[bisect_left(LATENCY_LIMITS_MS, duration_ms)] += count
         if duration_ms > self._took_ms_max:
             self._took_ms_max = duration_ms
 
@@ -194,8 +194,13 @@ class Statistics:
 
     @property
     def latency_classes(self) -> list[int]:
-        """How many sends took up to each of `LATENCY_LIMITS_MS`, and longer than all."""
-        return list(self._took)
+        """How many sends took up to each of `LATENCY_LIMITS_MS`, and longer than all.
+
+        A send that is not held for the disk is answered within microseconds: the first class.
+        """
+        self._sum_up()
+        at_once = max(self._put.messages - sum(self._took), 0)
+        return [self._took[0] + at_once, *self._took[1:]]
 
     @property
     def latency_ms_max(self) -> int:

@@ -192,13 +192,6 @@ class TopicTable:
         flag = UNIT_SUBSCRIPTION_FLAG if unit_mode else 0
         return self.create(names.retry_topic(group), queue_count, sys_flag=flag)
 
-    def set_unit_flag(self, topic: str, *, subscribed_in_units: bool) -> None:
-        """Remember that a topic is produced to or subscribed to in unit mode."""
-        known = self._topics.get(topic)
-        flag = UNIT_SUBSCRIPTION_FLAG if subscribed_in_units else UNIT_FLAG
-        if known is not None and not known.topic_sys_flag & flag:
-            self.put(replace(known, topic_sys_flag=known.topic_sys_flag | flag))
-
     def mark_ordered(self, topics: Iterable[str]) -> None:
         """Remember that name servers list these topics as ordered."""
         known = [self._topics.get(topic) for topic in topics]

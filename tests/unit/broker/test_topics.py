@@ -159,3 +159,19 @@ def test_two_damaged_files_stop_the_start(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"\x07no json")
     with pytest.raises(CorruptStore, match=r"topics\.json"):
         topic_table(tmp_path)
+
+
+def test_topics_listed_as_ordered_are_so_from_then_on() -> None:
+    table = topic_table()
+    table.put(TopicConfig("old"))
+    table.mark_ordered(("old", "new"))
+    made = table.create_for_send("new", "TBW102", 4, False)
+    assert made is not None
+    assert made.order
+    assert made is table.find("new")
+    old = table.find("old")
+    assert old is not None
+    assert old.order
+    other = table.create("other", 1)
+    assert other is not None
+    assert not other.order

@@ -51,6 +51,7 @@ class TopicTable:
         self._config = config
         self._topics: dict[str, TopicConfig] = {}
         self._rows: dict[str, bytes] = {}
+        self._ordered: frozenset[str] = frozenset()
         own = names.broker_system_topics(identity.cluster, identity.broker_name)
         self._system = own | {names.TIMER_TOPIC}
         self.file = file
@@ -166,7 +167,7 @@ class TopicTable:
             UNIT_FLAG if unit_mode else 0,
         )
         self.put(made)
-        return made
+        return self._topics[topic]
 
     def create(
         self,
@@ -183,7 +184,7 @@ class TopicTable:
             return known
         made = TopicConfig(topic, queue_count, queue_count, perm, "SINGLE_TAG", sys_flag, order)
         self.put(made)
-        return made
+        return self._topics[topic]
 
     def create_retry(
         self, group: str, queue_count: int, *, unit_mode: bool = False
@@ -193,9 +194,9 @@ class TopicTable:
         return self.create(names.retry_topic(group), queue_count, sys_flag=flag)
 
     def mark_ordered(self, topics: Iterable[str]) -> None:
-        """Remember that name servers list these topics as ordered."""
-        known = [self._topics.get(topic) for topic in topics]
-        self.put_all([replace(topic, order=True) for topic in known if topic is not None])
+        """Name servers list these topics as ordered: those that exist, and those to come."""
+        self._ordered = frozenset(topics)
+        self.put_all([topic for name, topic in self._topics.items() if name in self._ordered])
 
     def set_auto_create(self, allowed: bool) -> None:
         """Allow topics to be created by sending to them, or forbid it."""
@@ -217,6 +218,8 @@ class TopicTable:
 
     def _store(self, topic: TopicConfig) -> bool:
         name = topic.topic_name
+        if name in self._ordered and not topic.order:
+            topic = replace(topic, order=True)
         if self._topics.get(name) == topic:
             return False
         self._topics[name] = topic

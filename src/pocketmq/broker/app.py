@@ -24,6 +24,7 @@ from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.intake import Intake
 from pocketmq.broker.services.long_poll import LongPollService
 from pocketmq.broker.services.loop import Loop
+from pocketmq.broker.services.placing import Placer, placement_rules
 from pocketmq.broker.services.registration import Presence, RegistrationService
 from pocketmq.broker.services.retention import RetentionService
 from pocketmq.broker.services.saving import SavingService
@@ -135,6 +136,7 @@ class _Running:
             store, config.store.flush, clock, self.dispatch.wake, tables.statistics.puts_took
         )
         self.cold_reads = ColdReadService()
+        self.placer = Placer(placement_rules(config), clock)
         self.intake = Intake(
             store,
             self.dispatch,
@@ -142,6 +144,7 @@ class _Running:
             tables.statistics,
             clock,
             self.advertised.packed(),
+            self.placer,
         )
         self.clients = ClientService(tables.clients, tables.groups, tables.locks, config.clients)
         self.retention = RetentionService(store, tables.topics, clock, config.store.retention)
@@ -174,6 +177,7 @@ class _Running:
                 tables.statistics,
                 self.clock,
                 config.send,
+                self.placer,
             ),
             store,
             self.dispatch,

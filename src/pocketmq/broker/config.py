@@ -89,11 +89,33 @@ class SendConfig:
     trace_on: bool = setting(
         True, "Tell producers that their sends may be traced.", alias="traceOn"
     )
+    reject_transactions: bool = setting(
+        False, "Refuse transactional messages.", alias="rejectTransactionMessage"
+    )
     waiting_for_disk_max: int = setting(
         100_000,
         "Sends waiting for the disk in SYNC_FLUSH; further ones get SYSTEM_BUSY.",
         alias="sendThreadPoolQueueCapacity",
         minimum=1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TimersConfig:
+    """Messages delivered at a moment of their producer's choice."""
+
+    enabled: bool = setting(True, "Take timed messages.", alias="timerWheelEnable")
+    precision_ms: Literal[100, 200, 500, 1000] = setting(
+        1000,
+        "Moments are rounded to this; a full timer cannot change it.",
+        alias="timerPrecisionMs",
+    )
+    delay_max_seconds: int = setting(
+        259_200,
+        "The longest delay a producer may ask for; 40 days at most.",
+        alias="timerMaxDelaySec",
+        minimum=1,
+        maximum=40 * 86_400,
     )
 
 
@@ -204,6 +226,7 @@ class BrokerConfig:
     store: StoreConfig = group(StoreConfig)
     topics: TopicsConfig = group(TopicsConfig)
     send: SendConfig = group(SendConfig)
+    timers: TimersConfig = group(TimersConfig)
     pull: PullConfig = group(PullConfig)
     clients: ClientsConfig = group(ClientsConfig)
     registration: RegistrationConfig = group(RegistrationConfig)

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from pocketmq.broker.handlers.send_gate import Route, SendGate
+from pocketmq.broker.handlers.send_gate import SendGate
 from pocketmq.broker.rules import send_refusals
 from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.state.statistics import Statistics
 from pocketmq.errors import MalformedBody, StoreError
 from pocketmq.message.ids import new_unique_key, offset_message_id
-from pocketmq.message.properties import decode_properties, encode_properties
+from pocketmq.message.properties import UNIQUE_KEY, decode_properties, encode_properties
 from pocketmq.message.send_properties import (
     NO_WAIT,
     REWRITE,
@@ -201,10 +201,14 @@ class SendHandler:
     ) -> EncodedReply:
         batch = fields.batch or request.code == RequestCode.SEND_BATCH_MESSAGE
         properties = decode_properties(fields.properties.decode())
+        for name in _REMOVED:
+            properties.pop(name, None)
+        if not batch and not properties.get(UNIQUE_KEY):
+            properties[UNIQUE_KEY] = new_unique_key(self._gate.now_ms())
         route = self._gate.route(fields, properties, request.version, batch, len(body))
         if self._is_sync and self._flush.waiting >= self._gate.waiting_for_disk_max:
             raise send_refusals.too_many_waiting(self._flush.waiting)
-        unique_key = properties.get("UNIQ_KEY", "")
+        unique_key = properties.get(UNIQUE_KEY, "")
         if batch:
             places, queue_offset, _ = self._append_batch(
                 route.topic,
@@ -220,18 +224,17 @@ class SendHandler:
             ids = ",".join([offset_message_id(self._store_host, at) for at, _ in places])
             self._statistics.put(route.topic, len(places), size)
         else:
-            unique_key = unique_key or new_unique_key(self._gate.now_ms())
             log_offset, size, queue_offset, _ = self._append(
                 route.topic,
                 route.queue_id,
                 fields.flag,
-                fields.sys_flag | route.sys_flag,
+                route.sys_flag,
                 fields.born_timestamp_ms,
                 connection.peer_packed,
                 fields.reconsume_times,
                 0,
                 body,
-                self._stored_properties(properties, unique_key, route),
+                encode_properties({**route.properties, **self._own}).encode(),
             )
             ids = offset_message_id(self._store_host, log_offset)
             self._statistics.put(route.topic, 1, size)
@@ -249,14 +252,6 @@ class SendHandler:
             self._flush.hold(connection, _encode_answer, answer)
             return None
         return encode_frame(answer)
-
-    def _stored_properties(
-        self, properties: dict[str, str], unique_key: str, route: Route
-    ) -> bytes:
-        for name in _REMOVED:
-            properties.pop(name, None)
-        stored = {**properties, "UNIQ_KEY": unique_key, **self._own, **route.properties}
-        return encode_properties(stored).encode()
 
 
 def _request(frame: Frame) -> Command:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from pocketmq.broker.config import SendConfig
 from pocketmq.broker.rules import permission, send_refusals
+from pocketmq.broker.rules.placement import Kind
+from pocketmq.broker.services.placing import Placer
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.locks import LockTable
 from pocketmq.broker.state.statistics import Statistics, TopicCounter
@@ -16,6 +18,7 @@ from pocketmq.clock import Clock
 from pocketmq.errors import Refused
 from pocketmq.message import topics as names
 from pocketmq.message.flags import MULTI_TAGS
+from pocketmq.message.properties import DELAY
 from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.codes import ResponseCode
 from pocketmq.protocol.framing import SendFields
@@ -24,24 +27,23 @@ from pocketmq.protocol.framing import SendFields
 _VERSION_WITH_MAX_RECONSUME: Final = 121
 _BATCH_TOPIC_CHARS_MAX: Final = 127
 _PERM_READ_WRITE: Final = 6
-_TIMER_PROPERTIES: Final = (
-    "TIMER_DELAY_SEC",
-    "TIMER_DELAY_MS",
-    "TIMER_DELIVER_MS",
-    "TIMER_DEL_UNIQKEY",
-)
 _INNER_PROPERTIES: Final = ("INNER_NUM", "INNER_BASE", "INNER_MULTI_DISPATCH")
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a message is stored. `answered_queue_id` is what its producer is told."""
+    """Where a message is stored, and with what. `answered_queue_id` is what its producer is told.
+
+    `kind` tells which message model it takes part in, and `due_ms` when a timed one is due.
+    """
 
     topic: str
     queue_id: int
     answered_queue_id: int
-    sys_flag: int = 0
-    properties: dict[str, str] = field(default_factory=dict)
+    sys_flag: int
+    properties: dict[str, str]
+    kind: Kind = Kind.PLAIN
+    due_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class SendGate:
         statistics: Statistics,
         clock: Clock,
         config: SendConfig,
+        placer: Placer,
     ) -> None:
         self._topics = topics
         self._groups = groups
@@ -70,6 +73,7 @@ class SendGate:
         self._statistics = statistics
         self.now_ms = clock.now_ms
         self._config = config
+        self._placer = placer
         self.waiting_for_disk_max = config.waiting_for_disk_max
         self.open_topics: dict[str, OpenTopic] = {}
         topics.on_change(lambda _: self.open_topics.clear())
@@ -97,21 +101,40 @@ class SendGate:
             queue_id = random.randrange(max(topic.write_queue_nums, 1))
         if body_bytes == 0:
             raise Refused(ResponseCode.MESSAGE_ILLEGAL, "the message has no body")
-        route = Route(fields.topic, queue_id, queue_id)
+        target, target_queue_id = fields.topic, queue_id
         if batch:
-            self._check_batch(fields.topic)
-        if names.is_retry_topic(fields.topic):
-            route = self._route_retry(fields, version, route)
+            self._check_batch(fields.topic, properties)
+        if names.is_retry_topic(fields.topic) and self._is_given_up(fields, version):
+            target, target_queue_id = self._dead_letter_topic(fields.topic), 0
+            properties = {**properties, DELAY: "-1"}
         if topic.attributes.get("cleanup.policy") == "COMPACTION" and not properties.get("KEYS"):
             raise Refused(
                 ResponseCode.MESSAGE_ILLEGAL,
                 f"a message of compacted topic {fields.topic!r} needs KEYS",
             )
-        self._check_models(properties)
+        if any(name in properties for name in _INNER_PROPERTIES):
+            raise Refused(
+                ResponseCode.MESSAGE_ILLEGAL,
+                "INNER_NUM, INNER_BASE and INNER_MULTI_DISPATCH are set by brokers only",
+            )
+        sys_flag = fields.sys_flag
         if topic.topic_filter_type == "MULTI_TAG":
-            route = Route(route.topic, route.queue_id, queue_id, MULTI_TAGS, route.properties)
+            sys_flag |= MULTI_TAGS
         self._open(fields.topic, topic)
-        return route
+        if batch:
+            return Route(target, target_queue_id, queue_id, fields.sys_flag, properties)
+        placed = self._placer.place_client(
+            target, target_queue_id, properties, sys_flag, fields.reconsume_times
+        )
+        return Route(
+            placed.topic,
+            placed.queue_id,
+            queue_id,
+            placed.sys_flag,
+            placed.properties,
+            placed.kind,
+            placed.due_ms,
+        )
 
     def _topic(self, fields: SendFields) -> TopicConfig:
         name = fields.topic
@@ -142,7 +165,7 @@ class SendGate:
             raise send_refusals.topic_missing(name)
         return topic
 
-    def _check_batch(self, topic: str) -> None:
+    def _check_batch(self, topic: str, properties: dict[str, str]) -> None:
         if len(topic) > _BATCH_TOPIC_CHARS_MAX:
             raise Refused(
                 ResponseCode.MESSAGE_ILLEGAL,
@@ -150,27 +173,14 @@ class SendGate:
             )
         if names.is_retry_topic(topic):
             raise Refused(ResponseCode.MESSAGE_ILLEGAL, "batches cannot go to a retry topic")
+        self._placer.check_batch(properties)
 
-    def _check_models(self, properties: dict[str, str]) -> None:
-        """Refuse what would be stored but not treated as its producer expects."""
-        if properties.get("TRAN_MSG", "").lower() == "true":
-            raise Refused(
-                ResponseCode.NO_PERMISSION,
-                "transactional messages are not supported by this broker",
-            )
-        delayed = properties.get("DELAY", "0") not in ("0", "-1")
-        if delayed or any(name in properties for name in _TIMER_PROPERTIES):
-            raise Refused(
-                ResponseCode.MESSAGE_ILLEGAL, "delayed messages are not supported by this broker"
-            )
-        if any(name in properties for name in _INNER_PROPERTIES):
-            raise Refused(
-                ResponseCode.MESSAGE_ILLEGAL,
-                "INNER_NUM, INNER_BASE and INNER_MULTI_DISPATCH are set by brokers only",
-            )
+    def _is_given_up(self, fields: SendFields, version: int) -> bool:
+        """Whether a message sent to be retried was retried often enough already.
 
-    def _route_retry(self, fields: SendFields, version: int, route: Route) -> Route:
-        group_name = fields.topic[len(names.RETRY_PREFIX) :].partition("+")[0]
+        Also when its group holds locks: ordered consumers retry by themselves before they send.
+        """
+        group_name = names.group_of_retry_topic(fields.topic)
         group = self._groups.find(group_name) or self._groups.find_or_create(group_name)
         if group is None:
             raise Refused(
@@ -180,15 +190,16 @@ class SendGate:
         times_max = group.retry_max_times
         if version >= _VERSION_WITH_MAX_RECONSUME and fields.max_reconsume_times >= 0:
             times_max = fields.max_reconsume_times
-        if fields.reconsume_times <= times_max and not self._locks.any_unexpired(group_name):
-            return route
-        dead = names.dead_letter_topic(group_name)
+        return fields.reconsume_times > times_max or self._locks.any_unexpired(group_name)
+
+    def _dead_letter_topic(self, retry_topic: str) -> str:
+        dead = names.dead_letter_topic(names.group_of_retry_topic(retry_topic))
         created = self._topics.find(dead) or self._topics.create(
             dead, queue_count=1, perm=_PERM_READ_WRITE
         )
         if created is None:
             raise Refused(ResponseCode.SYSTEM_ERROR, f"topic {dead!r} cannot be created")
-        return Route(dead, 0, route.answered_queue_id, properties={"DELAY": "-1"})
+        return dead
 
     def _open(self, name: str, topic: TopicConfig) -> None:
         """Let later plain sends to this topic pass without these questions."""

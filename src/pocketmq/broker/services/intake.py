@@ -7,11 +7,12 @@ same dispatch and count the same statistics.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.flush import CODE_OK, FlushService
+from pocketmq.broker.services.placing import Placer
 from pocketmq.broker.state.statistics import Statistics
 from pocketmq.clock import Clock
 from pocketmq.errors import StoreError
@@ -55,6 +56,7 @@ class Intake:
         statistics: Statistics,
         clock: Clock,
         store_host: bytes,
+        placer: Placer,
     ) -> None:
         self._store = store
         self._dispatch = dispatch
@@ -62,6 +64,7 @@ class Intake:
         self._statistics = statistics
         self._clock = clock
         self._store_host = store_host
+        self._placer = placer
 
     def put(self, message: OwnMessage) -> Stored:
         """Append a message. Raise StoreError; then nothing is stored."""
@@ -82,6 +85,26 @@ class Intake:
         self._dispatch.wake()
         self._statistics.put(message.topic, 1, stored.size)
         return stored
+
+    def put_placed(self, message: OwnMessage) -> Stored:
+        """Append a message where its properties send it. Raise Refused, StoreError."""
+        return self.put(self._placed(message))
+
+    async def put_placed_durably(self, message: OwnMessage) -> Stored:
+        """Like `put_placed`, and wait as `put_durably` does."""
+        return await self.put_durably(self._placed(message))
+
+    def _placed(self, message: OwnMessage) -> OwnMessage:
+        placed = self._placer.place(
+            message.topic, message.queue_id, message.properties, message.sys_flag
+        )
+        return replace(
+            message,
+            topic=placed.topic,
+            queue_id=placed.queue_id,
+            properties=placed.properties,
+            sys_flag=placed.sys_flag,
+        )
 
     async def put_durably(self, message: OwnMessage) -> Stored:
         """Append a message and wait until it is as durable as the flush mode asks.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from pocketmq.broker.config import BrokerConfig
 from pocketmq.broker.rules.placement import (
     Kind,
     Placement,
@@ -15,8 +16,20 @@ from pocketmq.broker.rules.placement import (
 from pocketmq.clock import Clock
 from pocketmq.errors import Refused
 from pocketmq.protocol.codes import ResponseCode
+from pocketmq.store.config import parse_delay_levels
 
 TimerIsFull = Callable[[int], bool]
+
+
+def placement_rules(config: BrokerConfig) -> PlacementRules:
+    """What a broker's settings say about placing."""
+    return PlacementRules(
+        level_count=len(parse_delay_levels(config.store.delay_levels)),
+        timer_enabled=config.timers.enabled,
+        timer_precision_ms=config.timers.precision_ms,
+        timer_delay_ms_max=config.timers.delay_max_seconds * 1000,
+        reject_transactions=config.send.reject_transactions,
+    )
 
 
 class Placer:

@@ -138,6 +138,7 @@ class FilterUnsupported(PocketMQError):
 #     ├── RecordTooLarge        a body beyond the limit
 #     ├── PropertiesTooLarge    properties beyond what the format can hold
 #     ├── TopicTooLong          a topic name beyond what the format can hold
+#     ├── BadTopicName          a topic name that cannot be a directory's name
 #     ├── QueueIdOutOfRange     a queue number that no topic can have
 #     ├── CorruptRecord         bytes that should be a record and are not
 #     ├── CorruptStore          files that contradict each other or the settings
@@ -201,6 +202,14 @@ class TopicTooLong(StoreError):
         super().__init__(
             f"the topic name {topic[:40]!r}... is too long; use at most 127 characters"
         )
+
+
+class BadTopicName(StoreError):
+    """A topic name that cannot be a directory's name."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"the topic name {topic[:40]!r} cannot be used; take letters and digits")
+        self.topic = topic
 
 
 class QueueIdOutOfRange(StoreError):

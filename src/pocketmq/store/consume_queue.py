@@ -108,7 +108,8 @@ class ConsumeQueue:
             position = self._position
         put_entry(self._data, position, log_offset, size, tag_hash)
         self._position = position + ENTRY_BYTES
-        self.end = QueueOffset(queue_offset + 1)
+        # Calling a NewType costs as much as writing the entry.
+        self.end = queue_offset + 1  # type: ignore[assignment]
 
     def _make_room(self, queue_offset: int, log_offset: int, size: int, tag_hash: int) -> bool:
         """Aim at the end of the queue. Return False when the entry has been dealt with."""

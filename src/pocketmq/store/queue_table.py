@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from pocketmq.errors import CorruptStore, QueueIdOutOfRange, TopicTooLong
+from pocketmq.errors import BadTopicName, CorruptStore, QueueIdOutOfRange, TopicTooLong
 from pocketmq.message.positions import QueueOffset
 from pocketmq.message.record import MAGIC_V2, TOPIC_BYTES_MAX, magic_of_topic
 from pocketmq.store import layout
@@ -36,6 +36,8 @@ class TopicQueues:
         self.magic = magic_of_topic(name)
         if len(self.name_bytes) > (TOPIC_BYTES_MAX if self.magic == MAGIC_V2 else 127):
             raise TopicTooLong(name)
+        if not name.strip(".") or any(character in name for character in "/\\\0"):
+            raise BadTopicName(name)
         self.is_schedule = name == SCHEDULE_TOPIC
         self.is_batch = False
         self.next_offsets: list[int] = []

@@ -122,8 +122,13 @@ class MessageStore:
         try:
             report = self._recover()
             self._layout.abort.write_text(str(os.getpid()))
+            # Made now, so that a disk that fills up later does not keep it from being written.
+            write_checkpoint(self._layout.checkpoint, self._flusher.checkpoint)
+        except OSError as error:
+            self._release()
+            raise space.store_error(str(self._layout.root), error) from error
         except BaseException:
-            self._lock.release()
+            self._release()
             raise
         self._open = True
         return report
@@ -159,11 +164,14 @@ class MessageStore:
             if self._dispatcher.position == self._log.end:
                 self._layout.abort.unlink(missing_ok=True)
         finally:
-            self._queues.close()
-            if self._index is not None:
-                self._index.close()
-            self._log.close()
-            self._lock.release()
+            self._release()
+
+    def _release(self) -> None:
+        self._queues.close()
+        if self._index is not None:
+            self._index.close()
+        self._log.close()
+        self._lock.release()
 
     # --- positions -----------------------------------------------------------------------------
 
@@ -229,8 +237,11 @@ class MessageStore:
         return self._flusher.flush_queues(count_max)
 
     def flush_checkpoint(self) -> None:
-        """Write down what is safely on the disk. Blocks."""
-        write_checkpoint(self._layout.checkpoint, self._flusher.checkpoint)
+        """Write down what is safely on the disk. Blocks. Raise StoreFull or StoreNotWritable."""
+        try:
+            write_checkpoint(self._layout.checkpoint, self._flusher.checkpoint)
+        except OSError as error:
+            raise space.store_error(str(self._layout.checkpoint), error) from error
 
     def set_replication_checkpoint(self, master_flushed: int, confirmed: int) -> None:
         """Remember a replica's view of its master in the checkpoint."""

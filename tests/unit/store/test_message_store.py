@@ -22,6 +22,7 @@ from tests.support.store_builder import (
 
 from pocketmq.clock import ManualClock
 from pocketmq.errors import (
+    BadTopicName,
     CorruptStore,
     DirectoryInUse,
     FlushFailed,
@@ -101,6 +102,9 @@ def test_what_cannot_be_stored_is_refused_and_leaves_no_trace(tmp_path: Path) ->
         append(store, big="x" * 40_000)
     with pytest.raises(TopicTooLong):
         append(store, topic="ü" * 100)
+    for name in ("", "..", "a/b", "a\\b", "a\0b"):
+        with pytest.raises(BadTopicName):
+            append(store, topic=name)
     with pytest.raises(QueueIdOutOfRange):
         append(store, queue_id=-1)
     with pytest.raises(QueueIdOutOfRange):

@@ -1,0 +1,73 @@
+"""A disk that is really full: an error, not a dead process."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.crash
+
+# In a process of its own: writing to an unbacked page would kill it.
+FILL = """
+import sys
+from pathlib import Path
+from pocketmq.clock import SystemClock
+from pocketmq.errors import StoreFull
+from pocketmq.store import MessageStore
+from tests.support.store_builder import append, dispatch_all, read_all, small_config
+disk = Path(sys.argv[1])
+store = MessageStore(small_config(disk / "store", file_bytes=1 << 20), SystemClock())
+store.open()
+(disk / "ballast").write_bytes(bytes(1 << 20))
+kept = set()
+def fill():
+    while True:
+        try:
+            kept.add(append(store, queue_id=len(kept) % 7, body=bytes(3000), keys="k"))
+            dispatch_all(store)
+            store.prepare()
+        except StoreFull:
+            return
+fill()
+first = len(kept)
+(disk / "ballast").unlink()
+dispatch_all(store)
+fill()
+assert len(kept) > first > 100, (first, len(kept))
+store.flush_log()
+assert read_all(store) <= kept
+store.close()
+again = MessageStore(small_config(disk / "store", file_bytes=1 << 20), SystemClock())
+again.open()
+assert read_all(again) == kept
+print("alive")
+again.close()
+"""
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of six megabytes."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or not sys.platform.startswith("linux"):
+        pytest.skip("this system has no tmpfs to mount")
+    mounting = [mount, "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)]
+    if subprocess.run(mounting, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a tmpfs needs more rights than this user has")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_store_survives_a_full_disk_and_goes_on_when_there_is_room(tiny_disk: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", FILL, str(tiny_disk)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert "alive" in run.stdout

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from pocketmq.broker.config import PullConfig
 from pocketmq.broker.handlers.pull_gate import PullGate
@@ -96,7 +96,8 @@ class PullHandler:
         code, opaque, flag, serialization, _, _, _, fields, _, _ = frame
         if flag & FLAG_ONEWAY:
             return None
-        pull = _Pull(connection, code, opaque, serialization, fields, True)  # type: ignore[arg-type]
+        asked: Any = fields  # the fields of a pull, by the code of the frame
+        pull = _Pull(connection, code, opaque, serialization, asked, True)
         try:
             return self._serve(pull)
         except Exception as error:  # noqa: BLE001 - the edge of this handler

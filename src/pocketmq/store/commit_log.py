@@ -51,6 +51,8 @@ class CommitLog:
         self._buffer_start = 0
         self._committing = threading.Lock()
         self._synced_directory = False
+        self._synced_file: MappedFile | None = None
+        self._sync_descriptor = -1
         self._warmed = 0
         self.target: mmap.mmap | bytearray = _EMPTY
         self.position = 0
@@ -201,7 +203,7 @@ class CommitLog:
             if file.end <= self.flushed_offset or file.start >= target:
                 continue
             try:
-                space.sync_file(file.path)
+                self._sync(file)
                 if not self._synced_directory:
                     self._synced_directory = True
                     space.sync_directory(self._sequence.directory)
@@ -210,6 +212,19 @@ class CommitLog:
         self.flushed_offset = target
         self.flushed_timestamp_ms = timestamp_ms
         return target
+
+    def _sync(self, file: MappedFile) -> None:
+        """Flush one file through a descriptor that stays open: it sees every error since."""
+        if self._synced_file is not file:
+            self._stop_syncing()
+            self._sync_descriptor = space.open_for_sync(file.path)
+            self._synced_file = file
+        space.sync_descriptor(self._sync_descriptor)
+
+    def _stop_syncing(self) -> None:
+        if self._synced_file is not None:
+            self._synced_file = None
+            os.close(self._sync_descriptor)
 
     def _fail(self, file: MappedFile, error: OSError) -> FlushFailed:
         failure = FlushFailed(file.path, error.strerror or str(error))
@@ -313,6 +328,7 @@ class CommitLog:
     def close(self) -> None:
         """Drop every mapping and the unused prepared file."""
         self.target, self.position, self.limit = _EMPTY, 0, 0
+        self._stop_syncing()
         prepared, self._prepared = self._prepared, None
         if prepared is not None and self._sequence.at(prepared.start) is None:
             prepared.unlink()

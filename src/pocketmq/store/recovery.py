@@ -176,10 +176,12 @@ class Recovery:
     def _cut(self, end: int) -> int:
         """Remove everything behind the true end; return how many bytes of records that may be."""
         dropped = [file for file in self._sequence.files if file.start > end]
+        cut = 0
         for file in dropped:
+            # Files made early hold nothing yet.
+            cut += file.size if any(file.map()[:8]) else 0
             file.release()
         self._sequence.drop_from(end + 1)
-        cut = len(dropped) * self._sequence.file_size
         tail = self._sequence.at(end)
         if tail is not None and tail.data is not None:
             if any(tail.data[end - tail.start : end - tail.start + 8]):

@@ -63,14 +63,19 @@ def _allocate(descriptor: int, first: int, last: int) -> None:
 
 
 def zero(path: str, first: int, last: int) -> None:
-    """Overwrite a range with zeros, skipping what is a hole already."""
+    """Overwrite a range with zeros, skipping what is zero already, or a hole."""
     descriptor = os.open(path, os.O_RDWR | _BINARY)
     try:
         while first < last:
             start, end = _data_range(descriptor, first, last)
-            os.lseek(descriptor, start, os.SEEK_SET)
             while start < end:
-                start += os.write(descriptor, _ZEROS[: end - start])
+                os.lseek(descriptor, start, os.SEEK_SET)
+                held = os.read(descriptor, min(len(_ZEROS), end - start))
+                zeros = _ZEROS[: len(held) or end - start]
+                if held != zeros:
+                    os.lseek(descriptor, start, os.SEEK_SET)
+                    os.write(descriptor, zeros)
+                start += len(zeros)
             first = max(end, first + 1)
     finally:
         os.close(descriptor)
@@ -90,9 +95,14 @@ def _data_range(descriptor: int, first: int, last: int) -> tuple[int, int]:
     return min(start, last), min(end, last)
 
 
+def open_for_sync(path: str) -> int:
+    """Return a descriptor to flush a file through. Raise OSError."""
+    return os.open(path, os.O_RDWR | _BINARY)
+
+
 def sync_file(path: str) -> None:
     """Force a file's data, written through any mapping, to the disk. Raise OSError."""
-    descriptor = os.open(path, os.O_RDWR | _BINARY)
+    descriptor = open_for_sync(path)
     try:
         sync_descriptor(descriptor)
     finally:

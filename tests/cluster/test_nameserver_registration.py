@@ -304,8 +304,13 @@ async def test_what_the_broker_does_not_permit_no_topic_of_it_does() -> None:
         assert all(not topic.perm & 2 for topic in restricted.values())
 
 
-async def test_a_broker_without_a_host_of_its_own_registers_the_one_it_is_reached_by() -> None:
-    presence = PRESENCE._replace(host=None, follows_client=True)
+@pytest.mark.parametrize(
+    ("own_host", "registered"), [(None, "127.0.0.1"), ("10.0.0.8", "10.0.0.8")]
+)
+async def test_a_broker_without_a_host_of_its_own_registers_the_one_it_is_reached_by(
+    own_host: str | None, registered: str
+) -> None:
+    presence = PRESENCE._replace(host=None, follows_client=True, own_host=own_host)
     listen = ListenConfig(host="0.0.0.0")
     async with (
         name_server(NameServerConfig(listen=listen)) as app,
@@ -314,7 +319,7 @@ async def test_a_broker_without_a_host_of_its_own_registers_the_one_it_is_reache
     ):
         assert await service.first_round(5)
         (replica,) = app.routes.members.replicas
-        assert replica.place.address == "127.0.0.1:10911"
+        assert replica.place.address == f"{registered}:10911"
         answer = await client.ask(Command.request(105, {"topic": "TBW102"}))
         assert b'"127.0.0.3:10911"' in bytes(answer.body)
 

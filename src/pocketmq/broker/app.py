@@ -227,7 +227,8 @@ class _Running:
             address.port,
             address.port + 1,
             None if auto and everywhere else address.host,
-            auto,
+            auto and everywhere,
+            address.host,
         )
 
     def _server(self, routes: Routes, bound: socket.socket) -> Server:

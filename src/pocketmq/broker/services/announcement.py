@@ -7,6 +7,7 @@ encoded again.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -44,14 +45,28 @@ class Presence(NamedTuple):
     """The host to register; None takes the address by which each name server is reached."""
     follows_client: bool = False
     """True when clients shall be told the host they used to reach this machine's name server."""
+    own_host: str | None = None
+    """What to register instead of a loopback address, which Apache's name servers would repeat to
+    clients on other machines."""
 
     def address(self, connection: Connection) -> str:
         """What clients of the name server at the other end are told."""
-        return str(Address(self.host or connection.local.host, self.port))
+        return str(Address(self._host(connection), self.port))
 
     def ha_address(self, connection: Connection) -> str:
         """What replicas are told."""
-        return str(Address(self.host or connection.local.host, self.ha_port))
+        return str(Address(self._host(connection), self.ha_port))
+
+    def _host(self, connection: Connection) -> str:
+        if self.host is not None:
+            return self.host
+        reached_by = connection.local.host
+        if (
+            self.own_host is not None
+            and ipaddress.ip_address(reached_by.partition("%")[0]).is_loopback
+        ):
+            return self.own_host
+        return reached_by
 
 
 class Announcement:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -284,12 +284,13 @@ async def test_a_network_that_stalls_and_cuts_loses_no_answered_send(cluster: Cl
         assert (found.code, int(found.fields["nextBeginOffset"]) > queue_offset) == (0, True)
 
 
-def every_request_code() -> list[Callable[[], Command]]:
+def every_request_code() -> list[Command]:
     """Each known request code, empty and with nonsense."""
+    nonsense = {"topic": "T", "queueId": "x", "group": "%", "brokerName": ""}
     return [
-        lambda code=code, fields=fields, body=body: Command.request(code, dict(fields), body)  # type: ignore[misc]
+        Command.request(code, dict(fields), body)
         for code in RequestCode
-        for fields in ({}, {"topic": "T", "queueId": "x", "group": "%", "brokerName": ""})
+        for fields in ({}, nonsense)
         for body in (b"", b"{}", b"\xff")
     ]
 
@@ -297,8 +298,8 @@ def every_request_code() -> list[Callable[[], Command]]:
 async def test_every_request_code_survives_nonsense(cluster: Cluster) -> None:
     async def misbehave(port: int) -> None:
         async with RawPeer(port) as peer:
-            for make in every_request_code():
-                await peer.send(make())
+            for request in every_request_code():
+                await peer.send(request)
             probe = Command.request(2**31 - 2)
             assert (await peer.ask(probe)).code == 3
 

@@ -19,6 +19,7 @@ from pocketmq.broker.handlers.send_gate import SendGate
 from pocketmq.broker.routes import Routes, merge
 from pocketmq.broker.services.clients import ClientService
 from pocketmq.broker.services.cold_reads import ColdReadService
+from pocketmq.broker.services.delay import DelayService
 from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.intake import Intake
@@ -37,6 +38,7 @@ from pocketmq.net import Address, Server, bind
 from pocketmq.net.dispatch import Dispatch
 from pocketmq.protocol.replies import SendReplies
 from pocketmq.store import MessageStore, RecoveryReport
+from pocketmq.store.config import parse_delay_levels
 
 _log = logging.getLogger(__name__)
 
@@ -146,12 +148,21 @@ class _Running:
             self.advertised.packed(),
             self.placer,
         )
+        self.delay = DelayService(
+            store,
+            self.intake,
+            tables.delays,
+            self.cold_reads,
+            clock,
+            parse_delay_levels(config.store.delay_levels),
+            after_crash=not self.report.clean,
+        )
         self.clients = ClientService(tables.clients, tables.groups, tables.locks, config.clients)
         self.retention = RetentionService(store, tables.topics, clock, config.store.retention)
         self.saving = SavingService(
             config.saving,
             prompt=(tables.topics, tables.groups, tables.overrides),
-            timed=(tables.offsets,),
+            timed=(tables.offsets, tables.delays),
         )
         self.registration = RegistrationService(
             config.registration,
@@ -251,6 +262,7 @@ class _Running:
         self.retention.start()
         self.saving.start()
         self.counting.start()
+        self.delay.start()
         await self.server.start()
         if self.fast_server is not None:
             await self.fast_server.start()
@@ -264,6 +276,7 @@ class _Running:
         await self.flush.settle()
         await self.server.stop()
         self.long_poll.stop()
+        await self.delay.stop()
         self.cold_reads.stop()
         for service in (self.counting, self.clients, self.retention, self.saving):
             await service.stop()

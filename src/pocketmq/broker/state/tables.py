@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pocketmq.broker.config import BrokerConfig
 from pocketmq.broker.state.clients import ClientTable
+from pocketmq.broker.state.delay import DelayTable
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.locks import LockTable
 from pocketmq.broker.state.offsets import OffsetTable
@@ -28,6 +29,7 @@ class Tables:
     locks: LockTable
     statistics: Statistics
     overrides: OverrideTable
+    delays: DelayTable
 
 
 def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
@@ -43,10 +45,12 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
     groups = GroupTable(config.topics, clock, file=TableFile(directory / "subscriptionGroup.json"))
     offsets = OffsetTable(clock, file=TableFile(directory / "consumerOffset.json"))
     overrides = OverrideTable(clock, file=TableFile(directory / "overrides.json"))
+    delays = DelayTable(clock, file=TableFile(directory / "delayOffset.json"))
     topics.load()
     groups.load()
     offsets.load()
     overrides.load()
+    delays.load()
     return Tables(
         topics,
         groups,
@@ -55,4 +59,5 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
         LockTable(config.clients.lock_lease_ms, clock),
         Statistics(config.identity.cluster, clock),
         overrides,
+        delays,
     )

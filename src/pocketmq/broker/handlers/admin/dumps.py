@@ -1,18 +1,17 @@
 """Whole tables for replicas: GET_ALL_CONSUMER_OFFSET (43), GET_ALL_DELAY_OFFSET (45) and
 GET_ALL_MESSAGE_REQUEST_MODE (402).
 
-The last two are empty: this broker delivers no delayed messages and sets no request modes.
+The last one is empty: this broker sets no request modes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pocketmq.broker.state.delay import DelayTable
 from pocketmq.broker.state.offsets import OffsetTable
 from pocketmq.net import Connection, Handler
-from pocketmq.protocol.bodies.offsets import DelayOffsets
 from pocketmq.protocol.bodies.pop import MessageRequestModes
-from pocketmq.protocol.bodies.versions import DataVersion
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import Command
 
@@ -20,8 +19,9 @@ from pocketmq.protocol.command import Command
 class DumpsHandler:
     """Hands out tables as they are saved."""
 
-    def __init__(self, offsets: OffsetTable) -> None:
+    def __init__(self, offsets: OffsetTable, delays: DelayTable) -> None:
         self._offsets = offsets
+        self._delays = delays
 
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
@@ -37,7 +37,7 @@ class DumpsHandler:
 
     def delay_offsets(self, connection: Connection, command: Command) -> Command:
         """How far each delay level is delivered."""
-        return command.reply(body=DelayOffsets({}, DataVersion()).to_json())
+        return command.reply(body=self._delays.encode())
 
     def request_modes(self, connection: Connection, command: Command) -> Command:
         """Which groups pop."""

@@ -78,5 +78,5 @@ def operator_handlers(
         RelaysHandler(tables.clients, tables.topics, tables.groups, store, broker_name),
         RuntimeHandler(config, store, tables.statistics, clock, services.waiting_sends),
         CleaningHandler(services.retention, tables.topics, store),
-        DumpsHandler(tables.offsets),
+        DumpsHandler(tables.offsets, tables.delays),
     ]

@@ -36,7 +36,7 @@ Served = Reply | Awaitable[Reply]
 EncodedReply = bytes | list[Body] | None
 FrameHandler = Callable[["Connection", bytes, Frame], EncodedReply]
 
-_VECTORED_BYTES_MIN = 64 * 1024
+_VECTORED_BYTES_MIN = 16 * 1024
 
 
 class Service(Protocol):

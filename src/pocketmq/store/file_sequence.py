@@ -13,10 +13,9 @@ from pocketmq.store.mapped_file import MappedFile
 class FileSequence:
     """The files of one directory, oldest first, without gaps."""
 
-    __slots__ = ("_scattered", "directory", "file_size", "files")
+    __slots__ = ("directory", "file_size", "files")
 
-    def __init__(self, directory: Path | str, file_size: int, *, scattered: bool = False) -> None:
-        self._scattered = scattered
+    def __init__(self, directory: Path | str, file_size: int) -> None:
         self.directory = str(directory)
         self.file_size = file_size
         self.files: list[MappedFile] = []
@@ -57,7 +56,7 @@ class FileSequence:
             if size < self.file_size:
                 os.truncate(path, self.file_size)
                 mended.append(path)
-            self.files.append(MappedFile(path, start, self.file_size, scattered=self._scattered))
+            self.files.append(MappedFile(path, start, self.file_size))
         return mended
 
     def at(self, position: int) -> MappedFile | None:
@@ -72,7 +71,7 @@ class FileSequence:
         """Create the file that begins at `start` without adding it. Raise StoreFull."""
         path = os.path.join(self.directory, layout.file_name(start))
         space.create_sparse(path, self.file_size)
-        return MappedFile(path, start, self.file_size, scattered=self._scattered)
+        return MappedFile(path, start, self.file_size)
 
     def drop_from(self, position: int) -> list[MappedFile]:
         """Delete the files that begin at or behind `position`; return them."""

@@ -51,7 +51,7 @@ class IndexFile:
     def __init__(self, path: str, slots: int, entries: int) -> None:
         self.slots = slots
         self.entries = entries
-        self.file = MappedFile(path, 0, index_file_bytes(slots, entries), scattered=True)
+        self.file = MappedFile(path, 0, index_file_bytes(slots, entries))
         self._entries_at = HEADER_BYTES + slots * 4
 
     @property

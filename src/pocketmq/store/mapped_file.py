@@ -25,10 +25,7 @@ class MappingOwner(Protocol):
 
 
 class MappedFile:
-    """A file of fixed size that is one piece of a long byte range starting at `start`.
-
-    `scattered` tells the kernel not to read ahead: the file is touched here and there.
-    """
+    """A file of fixed size that is one piece of a long byte range starting at `start`."""
 
     __slots__ = (
         "address",
@@ -36,16 +33,14 @@ class MappedFile:
         "owner",
         "path",
         "reserved",
-        "scattered",
         "size",
         "start",
         "used",
         "view",
     )
 
-    def __init__(self, path: str, start: int, size: int, *, scattered: bool = False) -> None:
+    def __init__(self, path: str, start: int, size: int) -> None:
         self.path = path
-        self.scattered = scattered
         self.start = start
         self.size = size
         self.reserved = 0
@@ -68,8 +63,9 @@ class MappedFile:
                     self.data = mmap.mmap(file.fileno(), self.size)
             except OSError as error:
                 raise space.store_error(self.path, error) from error
-            if self.scattered and hasattr(mmap, "MADV_RANDOM"):
-                # Without this the first touch of a page reads, and fills, many others with it.
+            if hasattr(mmap, "MADV_RANDOM"):
+                # Without this the first touch of a page reads, and fills, megabytes of others with
+                # it, and stops every client meanwhile. What is read in sequence is asked for.
                 self.data.madvise(mmap.MADV_RANDOM)
             self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.data))
             self.view = memoryview(self.data)

@@ -96,9 +96,7 @@ class QueueTable:
     def _new_queue(self, topic: TopicQueues, queue_id: int) -> ConsumeQueue:
         parent = self._batch_directory if topic.is_batch else self._directory
         size = self._batch_file_bytes if topic.is_batch else self._file_bytes
-        sequence = FileSequence(
-            os.path.join(parent, topic.name, str(queue_id)), size, scattered=True
-        )
+        sequence = FileSequence(os.path.join(parent, topic.name, str(queue_id)), size)
         make = BatchConsumeQueue if topic.is_batch else ConsumeQueue
         reserve = self._config.reserve_bytes_max
         return make(topic.name, queue_id, sequence, self._cache, self.dirty, reserve)

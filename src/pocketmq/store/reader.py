@@ -67,16 +67,16 @@ class PullResult:
     bytes: int = 0
     count: int = 0
     suggest_replica: bool = False
-    _cold: list[tuple[int, memoryview]] = field(default_factory=list)
+    _cold: list[tuple[int, memoryview]] | None = None
 
     @property
     def cold(self) -> bool:
         """Whether the bytes must be brought in from the disk first."""
-        return bool(self._cold)
+        return self._cold is not None
 
     def fetch(self) -> None:
         """Bring the bytes in. Blocks; runs on the disk thread."""
-        for address, view in self._cold:
+        for address, view in self._cold or ():
             residency.bring_in(address, view)
 
 
@@ -169,7 +169,7 @@ class Reader:
         if queue.end - result.next_offset > 4096 and not residency.is_resident(
             file.address + position, last - position
         ):
-            result._cold.append((file.address + position, file.view[position:last]))
+            result._cold = [(file.address + position, file.view[position:last])]
             return True
         extents, count, total, passed, gone = select_extents(
             file.data, position, last, limits, tag_hashes
@@ -181,7 +181,7 @@ class Reader:
             result.views.append(gathered)
         elif not self._view(result, extents, count, hot_from):
             return False
-        if result._cold:
+        if result.cold:
             return True
         result.next_offset += passed
         result.count, result.bytes = count, total
@@ -205,13 +205,13 @@ class Reader:
             view = file.view[at : at + length]
             address = file.address + at
             if log_offset < hot_from and not residency.is_resident(address, length):
-                result._cold.append((address, view))
-            elif not result._cold:
+                result._cold = [*(result._cold or ()), (address, view)]
+            elif not result.cold:
                 chained += max(count_chained(file.data, at, at + length, log_offset), 0)
                 result.views.append(view)
-        if result._cold or chained != count:
+        if result.cold or chained != count:
             result.views.clear()
-        return bool(result._cold) or chained == count
+        return result.cold or chained == count
 
     def _gather(
         self, extents: list[Extent], total: int, count: int, hot_from: int

@@ -14,6 +14,7 @@ from typing import Any
 from pocketmq import _speedups
 from pocketmq.store.space import PAGE_BYTES
 
+_READ_AHEAD_BYTES = 1024 * 1024
 _POPULATE_READ = 22
 _POPULATE_WRITE = 23
 
@@ -51,9 +52,10 @@ def bring_in(address: int, view: memoryview) -> None:
     first = address // PAGE_BYTES * PAGE_BYTES
     length = address + len(view) - first
     if sys.platform == "linux" and _libc is not None and address:
+        # The mapping is marked as random, so the kernel reads ahead only where it is told to.
+        _libc.madvise(first, length + _READ_AHEAD_BYTES, mmap.MADV_WILLNEED)
         if _libc.madvise(first, length, _POPULATE_READ) == 0:
             return
-        _libc.madvise(first, length, mmap.MADV_WILLNEED)
     for position in range(0, len(view), PAGE_BYTES):
         view[position]
 

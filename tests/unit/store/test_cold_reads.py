@@ -39,7 +39,7 @@ def test_evicted_pages_are_noticed_and_brought_in(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(os.urandom(1 << 20))
     evict(path)
-    file = MappedFile(str(path), 0, 1 << 20, scattered=True)
+    file = MappedFile(str(path), 0, 1 << 20)
     file.map()
     assert file.view is not None
     if is_resident(file.address, file.size):

@@ -44,7 +44,7 @@ _REMARKS: Final = {status: status.name.encode() for status in PullStatus}
 _OFFSET_RESET: Final = b"OFFSET_RESET"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Pull:
     """One pull under way. `first` is false when it runs again after being held."""
 

@@ -24,6 +24,7 @@ from tests.support.store_builder import (
     small_config,
 )
 
+from pocketmq.clock import ManualClock
 from pocketmq.store import MessageStore
 
 pytestmark = pytest.mark.crash
@@ -34,9 +35,11 @@ Damage = Callable[[Path, random.Random], int | None]
 def fill(root: Path, seed: int) -> tuple[MessageStore, list[Kept]]:
     """Return an open store after a random workload, and the model of it."""
     rng = random.Random(seed)
-    store = open_store(small_config(root))
+    clock = ManualClock()
+    store = open_store(small_config(root), clock)
     kept = []
     for n in range(rng.randrange(60, 260)):
+        clock.advance(seconds=rng.choice([0, 1, 5]))
         kept.append(
             append(
                 store,
@@ -159,6 +162,8 @@ def lose_a_queue(root: Path, rng: random.Random) -> None:
     queues = sorted((root / "consumequeue").glob("*/*"))
     if queues:
         shutil.rmtree(rng.choice(queues))
+    # Without a trace of the queue only a full reading of the log can find its messages.
+    lose_checkpoint(root, rng)
 
 
 def lose_a_queue_file(root: Path, rng: random.Random) -> None:

@@ -51,6 +51,7 @@ class ConsumeQueue:
         "_sequence",
         "end",
         "queue_id",
+        "suspect",
         "topic",
     )
 
@@ -78,6 +79,7 @@ class ConsumeQueue:
         self._min_for = -1
         self._flushed = QueueOffset(0)
         self.end = QueueOffset(0)
+        self.suspect = False
 
     @property
     def first(self) -> QueueOffset:
@@ -232,7 +234,9 @@ class ConsumeQueue:
     def load(self, files_checked: int) -> list[str]:
         """Find the files and, within the last few, the end. Return paths whose length was mended.
 
-        Entries are believed up to the first that cannot be one; what is behind is cut off.
+        Entries are believed up to the first that cannot be one; what is behind is cut off. The
+        queue is suspect when its newest entries may have been lost: a file was short, there is
+        damage behind the last entry, or the last entry fills its file, or there is no file.
         """
         mended = self._sequence.load("consume queue", "mappedFileSizeConsumeQueue")
         files = self._sequence.files
@@ -242,12 +246,17 @@ class ConsumeQueue:
         whole = size // ENTRY_BYTES * ENTRY_BYTES
         previous = -1
         end = self._sequence.end // ENTRY_BYTES
+        self.suspect = bool(mended) or not files
         for file in files[-files_checked:]:
             data = self._cache.map(file)
             count, previous = count_entries(data, 0, whole, previous)
             end = file.start // ENTRY_BYTES + count
-            if count * ENTRY_BYTES < whole:
+            at = count * ENTRY_BYTES
+            if at < whole:
+                self.suspect |= any(data[at : at + space.PAGE_BYTES]) or file is not files[-1]
                 break
+        else:
+            self.suspect = True
         self.end = QueueOffset(end)
         self._drop_behind_end()
         self._flushed = self.end

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import IntEnum
 
 from pocketmq.store import residency
 from pocketmq.store.batch_consume_queue import BatchConsumeQueue
@@ -23,7 +23,7 @@ from pocketmq.store.pull_scan import (
 from pocketmq.store.queue_table import QueueTable
 
 
-class PullStatus(Enum):
+class PullStatus(IntEnum):
     """How a pull ended, in RocketMQ's words."""
 
     FOUND = 0

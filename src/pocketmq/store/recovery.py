@@ -82,6 +82,7 @@ class Recovery:
         if start is None:
             clean = False
             start = self._crash_start(checkpoint.safe_timestamp_ms)
+        suspects = [] if clean else [queue for queue in self._queues if queue.suspect]
         end = self._verify(start)
         cut_bytes = self._cut(end)
         if self._index is not None:
@@ -95,6 +96,9 @@ class Recovery:
                 self._keys_complete = complete if self._index.files else -1
                 start = min(start, max(self._keys_complete, self._sequence.start))
                 start = self._file_start(start)
+        for queue in suspects:
+            held = max(queue.last_log_end(), self._sequence.start)
+            start = min(start, self._file_start(held))
         self._refile(start, end)
         self._queues.settle_next_offsets()
         self._dispatcher.position = LogOffset(end)

@@ -80,6 +80,27 @@ def test_tags_select_messages_and_filters_look_inside(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("field", [0, 6, 7, 8, 11])
+@pytest.mark.parametrize("large", [False, True])
+def test_a_damaged_queue_entry_is_passed_over_and_never_served(
+    tmp_path: Path, field: int, large: bool
+) -> None:
+    config = small_config(tmp_path, file_bytes=1 << 20)
+    store = open_store(config)
+    kept = [append(store, body=b"%d" % n * (5000 if large else 1)) for n in range(15)]
+    dispatch_all(store)
+    store.close()
+    queue = tmp_path / "consumequeue" / "orders" / "0" / ("0" * 20)
+    raw = bytearray(queue.read_bytes())
+    raw[20 * 7 + field] ^= 0x11
+    queue.write_bytes(raw)
+    again = open_store(config)
+    found = list(read_queue(again))
+    assert set(found) <= set(kept)
+    assert found[:7] == kept[:7]
+    again.close()
+
+
 def test_offsets_outside_the_queue_are_answered_as_rocketmq_does(tmp_path: Path) -> None:
     store = open_store(small_config(tmp_path))
     assert store.pull("orders", 0, 0, 1).status is PullStatus.NO_MATCHED_LOGIC_QUEUE

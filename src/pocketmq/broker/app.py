@@ -273,6 +273,7 @@ class _Running:
         await self.registration.stop()
         if self.fast_server is not None:
             await self.fast_server.stop()
+        self.long_poll.drain()
         await self.flush.settle()
         await self.server.stop()
         self.long_poll.stop()

@@ -63,6 +63,12 @@ class LongPollService:
         self._held.clear()
         self._count = 0
 
+    def drain(self) -> None:
+        """Answer all held pulls and hold no more: a client waits in vain for a broker that stops."""
+        self._held_max = 0
+        for key, pulls in list(self._held.items()):
+            self._release(key, pulls)
+
     def deadline(self, timeout_ms: int) -> float:
         """When a pull that begins to wait now has waited `timeout_ms`."""
         return self._clock.monotonic() + timeout_ms / 1000

@@ -36,6 +36,7 @@ from pocketmq.store.mapped_file import MappedFile, MappingCache
 _BLANK = struct.Struct(">iI")
 _SIZE = struct.Struct(">i")
 _EMPTY = bytearray()
+_TOUCHED_BYTES = 128 * 1024
 
 
 class CommitLog:

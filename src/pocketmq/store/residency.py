@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import sys
 from typing import Any
 
@@ -63,6 +64,12 @@ def bring_in(address: int, view: memoryview) -> None:
 def lock(address: int, length: int) -> bool:
     """Keep a range in memory. Return False when the system does not allow it."""
     return _libc is not None and bool(address) and _libc.mlock(address, length) == 0
+
+
+def give_way() -> None:
+    """Let another thread that waits for this core run first."""
+    if hasattr(os, "sched_yield"):
+        os.sched_yield()
 
 
 def touch_for_writing_plain(data: mmap.mmap, first: int, last: int) -> None:

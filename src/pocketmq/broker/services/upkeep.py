@@ -8,16 +8,11 @@ flush        force consume queues and index to the disk, then write the checkpoi
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from pocketmq.broker.services.loop import Loop
 from pocketmq.store import MessageStore
-
-_NICENESS = 10
 
 
 class UpkeepService:
@@ -27,9 +22,7 @@ class UpkeepService:
         config = store.config
         self._store = store
         self._on_committed = on_committed
-        self._thread = ThreadPoolExecutor(
-            1, thread_name_prefix="pocketmq-upkeep", initializer=_yield_to_clients
-        )
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pocketmq-upkeep")
         self._prepare_every_bytes = config.log.reserve_step_bytes // 4
         self._prepare_at = 0
         self._preparing = Loop("prepare-log", 1000, self.prepare)
@@ -78,9 +71,3 @@ class UpkeepService:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._store.flush_queues)
         await loop.run_in_executor(self._thread, self._store.flush_checkpoint)
-
-
-def _yield_to_clients() -> None:
-    """Let the event loop go first where this thread and it share a core. Linux only."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -282,7 +282,11 @@ class CommitLog:
     def _warm(self, file: MappedFile, first: int) -> None:
         last = file.reserved
         if self._warms:
-            residency.touch_for_writing(file.map(), first, last)
+            data = file.map()
+            # In small parts, so that the event loop goes on where both share a core.
+            for at in range(first, last, _TOUCHED_BYTES):
+                residency.touch_for_writing(data, at, min(at + _TOUCHED_BYTES, last))
+                residency.give_way()
             self._warmed = file.start + last
         if self._config.lock_memory and file.data is not None:
             residency.lock(file.address + first, last - first)

@@ -353,7 +353,6 @@ async def test_tables_are_dumped_for_replicas(broker: BrokerApp, peer: Peer) -> 
     "code",
     [
         RequestCode.END_TRANSACTION,
-        RequestCode.CONSUMER_SEND_MSG_BACK,
         RequestCode.POP_MESSAGE,
         RequestCode.AUTH_CREATE_USER,
     ],

@@ -16,10 +16,10 @@ from pocketmq.broker.handlers.pull_gate import PullGate
 from pocketmq.broker.handlers.queries import QueriesHandler
 from pocketmq.broker.handlers.send import SendHandler
 from pocketmq.broker.handlers.send_gate import SendGate
+from pocketmq.broker.models import Ground, Models
 from pocketmq.broker.routes import Routes, merge
 from pocketmq.broker.services.clients import ClientService
 from pocketmq.broker.services.cold_reads import ColdReadService
-from pocketmq.broker.services.delay import DelayService
 from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.intake import Intake
@@ -38,7 +38,6 @@ from pocketmq.net import Address, Server, bind
 from pocketmq.net.dispatch import Dispatch
 from pocketmq.protocol.replies import SendReplies
 from pocketmq.store import MessageStore, RecoveryReport
-from pocketmq.store.config import parse_delay_levels
 
 _log = logging.getLogger(__name__)
 
@@ -148,14 +147,31 @@ class _Running:
             self.advertised.packed(),
             self.placer,
         )
-        self.delay = DelayService(
-            store,
-            self.intake,
-            tables.delays,
-            self.cold_reads,
+        self.gate = SendGate(
+            tables.topics,
+            tables.groups,
+            tables.locks,
+            tables.statistics,
             clock,
-            parse_delay_levels(config.store.delay_levels),
-            after_crash=not self.report.clean,
+            config.send,
+            self.placer,
+        )
+        self.replies = SendReplies(
+            self.advertised.packed(), config.identity.region, config.send.trace_on
+        )
+        self.models = Models(
+            Ground(
+                config,
+                clock,
+                store,
+                tables,
+                self.intake,
+                self.placer,
+                self.cold_reads,
+                self.gate,
+                self.replies,
+                after_crash=not self.report.clean,
+            )
         )
         self.clients = ClientService(tables.clients, tables.groups, tables.locks, config.clients)
         self.retention = RetentionService(store, tables.topics, clock, config.store.retention)
@@ -179,23 +195,14 @@ class _Running:
 
     def _routes(self, tables: Tables) -> Routes:
         config, store = self.config, self.store
-        identity = config.identity
         send = SendHandler(
-            SendGate(
-                tables.topics,
-                tables.groups,
-                tables.locks,
-                tables.statistics,
-                self.clock,
-                config.send,
-                self.placer,
-            ),
+            self.gate,
             store,
             self.dispatch,
             self.flush,
             tables.statistics,
-            SendReplies(self.advertised.packed(), identity.region, config.send.trace_on),
-            identity.cluster,
+            self.replies,
+            config.identity.cluster,
         )
         pull = PullHandler(
             PullGate(tables.topics, tables.groups, tables.clients, config.pull),
@@ -213,6 +220,7 @@ class _Running:
             LocksHandler(tables.locks),
             OffsetsHandler(tables.offsets, tables.topics, tables.groups, store),
             QueriesHandler(store, tables.clients),
+            *self.models.handlers(),
             *operator_handlers(config, store, tables, self._operator_services(), self.clock),
         )
         return Routes(handlers, {**send.frame_handlers(), **pull.frame_handlers()})
@@ -262,7 +270,7 @@ class _Running:
         self.retention.start()
         self.saving.start()
         self.counting.start()
-        self.delay.start()
+        self.models.start()
         await self.server.start()
         if self.fast_server is not None:
             await self.fast_server.start()
@@ -277,7 +285,7 @@ class _Running:
         await self.flush.settle()
         await self.server.stop()
         self.long_poll.stop()
-        await self.delay.stop()
+        await self.models.stop()
         self.cold_reads.stop()
         for service in (self.counting, self.clients, self.retention, self.saving):
             await service.stop()

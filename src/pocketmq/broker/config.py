@@ -92,6 +92,11 @@ class SendConfig:
     reject_transactions: bool = setting(
         False, "Refuse transactional messages.", alias="rejectTransactionMessage"
     )
+    store_replies: bool = setting(
+        True,
+        "Store replies of the request/reply pattern too.",
+        alias="storeReplyMessageEnable",
+    )
     waiting_for_disk_max: int = setting(
         100_000,
         "Sends waiting for the disk in SYNC_FLUSH; further ones get SYSTEM_BUSY.",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pocketmq.broker.handlers.send_gate import SendGate
+from pocketmq.broker.handlers.send_headers import read_send_fields
 from pocketmq.broker.rules import send_refusals
 from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.flush import FlushService
@@ -29,10 +30,8 @@ from pocketmq.net.connection import EncodedReply, FrameHandler
 from pocketmq.net.dispatch import error_reply
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import FLAG_ONEWAY, FLAG_RESPONSE, Command
-from pocketmq.protocol.fields import decode_fields
 from pocketmq.protocol.framing import Frame, SendFields, encode_frame
 from pocketmq.protocol.replies import SendReplies, send_reply_fields
-from pocketmq.protocol.requests.send import SendRequest, SendRequestV2
 from pocketmq.store import MessageStore
 
 _UNUSUAL: Final = REWRITE | SPECIAL | UNTERMINATED
@@ -151,29 +150,7 @@ class SendHandler:
 
     def handle(self, connection: Connection, command: Command) -> None:
         """Store the message of a request with unusual fields. Raise ProtocolError."""
-        header: SendRequest | SendRequestV2
-        if command.code == RequestCode.SEND_MESSAGE:
-            header = decode_fields(SendRequest, command.fields)
-        else:
-            header = decode_fields(SendRequestV2, command.fields)
-        times = header.max_reconsume_times
-        fields = SendFields(
-            header.producer_group,
-            header.topic,
-            header.default_topic,
-            header.default_topic_queue_nums,
-            header.queue_id,
-            header.sys_flag,
-            header.born_timestamp,
-            header.flag,
-            (header.properties or "").encode(),
-            header.reconsume_times or 0,
-            bool(header.unit_mode),
-            -1 if times is None else times,
-            bool(header.batch),
-            b"",
-            0,
-        )
+        fields = read_send_fields(command)
         reply = self._serve(connection, command, fields, memoryview(command.body))
         if reply is not None:
             connection.write([reply] if isinstance(reply, bytes) else reply)

@@ -87,18 +87,7 @@ class SendGate:
         body_bytes: int,
     ) -> Route:
         """Where the message goes. Raise Refused."""
-        if self.now_ms() < self._config.accept_from_ms:
-            raise Refused(
-                ResponseCode.SYSTEM_ERROR,
-                "this broker does not accept sends yet; see startAcceptSendRequestTimeStamp",
-            )
-        topic = self._topic(fields)
-        count = max(topic.read_queue_nums, topic.write_queue_nums)
-        queue_id = fields.queue_id
-        if queue_id >= count:
-            raise send_refusals.queue_missing(fields.topic, queue_id, count)
-        if queue_id < 0:
-            queue_id = random.randrange(max(topic.write_queue_nums, 1))
+        topic, queue_id = self.admit(fields)
         if body_bytes == 0:
             raise Refused(ResponseCode.MESSAGE_ILLEGAL, "the message has no body")
         target, target_queue_id = fields.topic, queue_id
@@ -135,6 +124,22 @@ class SendGate:
             placed.kind,
             placed.due_ms,
         )
+
+    def admit(self, fields: SendFields) -> tuple[TopicConfig, int]:
+        """The topic, made if it may be, and a queue of it. Raise Refused."""
+        if self.now_ms() < self._config.accept_from_ms:
+            raise Refused(
+                ResponseCode.SYSTEM_ERROR,
+                "this broker does not accept sends yet; see startAcceptSendRequestTimeStamp",
+            )
+        topic = self._topic(fields)
+        count = max(topic.read_queue_nums, topic.write_queue_nums)
+        queue_id = fields.queue_id
+        if queue_id >= count:
+            raise send_refusals.queue_missing(fields.topic, queue_id, count)
+        if queue_id < 0:
+            queue_id = random.randrange(max(topic.write_queue_nums, 1))
+        return topic, queue_id
 
     def _topic(self, fields: SendFields) -> TopicConfig:
         name = fields.topic

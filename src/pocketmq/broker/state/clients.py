@@ -93,6 +93,7 @@ class ClientTable:
         self._member_count = 0
         self._consumers: dict[str, ConsumerGroup] = {}
         self._producers: dict[str, dict[Connection, Client]] = {}
+        self._producers_by_id: dict[str, Client] = {}
         self._groups_of: dict[Connection, tuple[set[str], set[str]]] = {}
         self._listeners: list[GroupListener] = []
 
@@ -123,6 +124,10 @@ class ClientTable:
     def producers(self, group: str) -> list[Client]:
         """The members of a producer group."""
         return list(self._producers.get(group, {}).values())
+
+    def producer(self, client_id: str) -> Client | None:
+        """The client with this id that belongs to a producer group, or None."""
+        return self._producers_by_id.get(client_id)
 
     def producer_groups(self) -> Iterator[tuple[str, list[Client]]]:
         """Yield each producer group and its members."""
@@ -168,6 +173,7 @@ class ClientTable:
             self._joined(client.connection)[1].add(group)
             self._producers[group] = members
         members[client.connection] = client
+        self._producers_by_id[client.client_id] = client
 
     def set_fingerprint(self, group: str, fingerprint: int) -> None:
         """Remember the fingerprint of a group's latest second-form heartbeat."""
@@ -226,10 +232,15 @@ class ClientTable:
 
     def _leave_producers(self, connection: Connection, name: str) -> bool:
         members = self._producers.get(name)
-        if members is None or members.pop(connection, None) is None:
+        client = members.pop(connection, None) if members is not None else None
+        if members is None or client is None:
             return False
         self._member_count -= 1
-        self._groups_of.get(connection, (set(), set()))[1].discard(name)
+        left = self._groups_of.get(connection, (set(), set()))[1]
+        left.discard(name)
+        known = self._producers_by_id.get(client.client_id)
+        if not left and known is not None and known.connection is connection:
+            del self._producers_by_id[client.client_id]
         if not members:
             del self._producers[name]
         return True

@@ -36,7 +36,7 @@ from pocketmq.store.mapped_file import MappedFile, MappingCache
 _BLANK = struct.Struct(">iI")
 _SIZE = struct.Struct(">i")
 _EMPTY = bytearray()
-_TOUCHED_BYTES = 128 * 1024
+_PART_BYTES = 256 * 1024
 
 
 class CommitLog:
@@ -54,7 +54,8 @@ class CommitLog:
         self._synced_directory = False
         self._synced_file: MappedFile | None = None
         self._sync_descriptor = -1
-        self._warmed = 0
+        self._extending = threading.Lock()
+        self._ahead_bytes = min(config.reserve_step_bytes, sequence.file_size)
         self.target: mmap.mmap | bytearray = _EMPTY
         self.position = 0
         self.limit = 0
@@ -100,7 +101,8 @@ class CommitLog:
             tail = self._roll()
         needed = self.end - tail.start + room
         if needed > tail.reserved:
-            tail.reserve(needed, self._config.reserve_step_bytes)
+            with self._extending:
+                tail.reserve(needed, _PART_BYTES)
         self._aim(tail, room)
 
     def _roll(self) -> MappedFile:
@@ -109,12 +111,13 @@ class CommitLog:
         following, self._prepared = self._prepared, None
         if following is None or following.start != start:
             following = self._sequence.create(start)
-            following.reserve(BLANK_BYTES_MIN, self._config.reserve_step_bytes)
+            following.reserve(BLANK_BYTES_MIN, _PART_BYTES)
         following.map()
         if tail is not None:
             remaining = tail.end - self.end
             if tail.size - remaining + BLANK_BYTES_MIN > tail.reserved:
-                tail.reserve(tail.size - remaining + BLANK_BYTES_MIN, 0)
+                with self._extending:
+                    tail.reserve(tail.size - remaining + BLANK_BYTES_MIN, 0)
             self.target[self.position : self.position + 8] = _BLANK.pack(remaining, MAGIC_BLANK)
             self.position += 8
             if self._buffer is not None:
@@ -235,7 +238,7 @@ class CommitLog:
     # --- preparing -----------------------------------------------------------------------------
 
     def prepare(self) -> bool:
-        """Reserve and touch space ahead of the writer, and create the next file early.
+        """Make space ahead of the writer, and create the next file early.
 
         Runs on a worker thread. Return whether there was anything to do. A full disk is no error
         here: the append that needs the room reports it.
@@ -248,48 +251,41 @@ class CommitLog:
             return False
 
     def _prepare_tail(self) -> bool:
-        tail, step = self._tail, self._config.reserve_step_bytes
+        tail, ahead = self._tail, self._ahead_bytes
         if tail is None:
             return False
-        position = self.end - tail.start
-        short = tail.reserved < tail.size and tail.reserved - position < step // 2
-        if short:
-            tail.reserve(min(tail.reserved + step, tail.size), 0)
-        elif self._warmed >= tail.start + tail.reserved or not self._warms:
-            return False
-        self._warm(tail, max(position, self._warmed - tail.start))
-        return True
+        worked = False
+        while tail.reserved < tail.size and tail.reserved - (self.end - tail.start) < ahead:
+            # A small part at a time: the writer may have to wait for this lock.
+            with self._extending:
+                first = max(tail.reserved, self.end - tail.start)
+                self._extend(tail, min(first + _PART_BYTES, tail.size))
+            worked = True
+        return worked
 
     def _prepare_following(self) -> bool:
-        tail, step = self._tail, self._config.reserve_step_bytes
+        tail, ahead = self._tail, self._ahead_bytes
         start = self.end if tail is None else tail.end
         if self._prepared is not None:
             return False
-        if tail is not None and tail.end - self.end >= max(4 * step, tail.size // 8):
+        if tail is not None and tail.end - self.end >= max(2 * ahead, tail.size // 8):
             return False
         following = self._sequence.create(start)
-        following.reserve(min(step, following.size), 0)
-        self._warm(following, 0)
+        while following.reserved < min(ahead, following.size):
+            self._extend(following, min(following.reserved + _PART_BYTES, following.size))
         # The appender may have made the same file meanwhile; then this one is not needed.
         if self._tail is tail:
             self._prepared = following
         return True
 
-    @property
-    def _warms(self) -> bool:
-        return self._config.warm_up and self._buffer is None
-
-    def _warm(self, file: MappedFile, first: int) -> None:
-        last = file.reserved
-        if self._warms:
-            data = file.map()
-            # In small parts, so that the event loop goes on where both share a core.
-            for at in range(first, last, _TOUCHED_BYTES):
-                residency.touch_for_writing(data, at, min(at + _TOUCHED_BYTES, last))
-                residency.give_way()
-            self._warmed = file.start + last
+    def _extend(self, file: MappedFile, last: int) -> None:
+        first = file.reserved
+        if self._config.warm_up and self._buffer is None:
+            file.extend_with_zeros(last, keep=max(self.end - file.start, 0))
+        else:
+            file.reserve(last, 0)
         if self._config.lock_memory and file.data is not None:
-            residency.lock(file.address + first, last - first)
+            residency.lock(file.address + first, file.reserved - first)
 
     # --- reading -------------------------------------------------------------------------------
 

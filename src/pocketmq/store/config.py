@@ -28,7 +28,7 @@ class LogConfig:
         4 * _MIB, "Largest message body.", alias="maxMessageSize", minimum=10
     )
     reserve_step_bytes: int = setting(
-        16 * _MIB, "How much disk space is reserved ahead of the writer at a time.", minimum=65_536
+        4 * _MIB, "How much disk space is reserved ahead of the writer.", minimum=65_536
     )
     append_properties_crc: bool = setting(
         False, "Add a checksum over the whole record.", alias="enabledAppendPropCRC"
@@ -40,7 +40,7 @@ class LogConfig:
         True, "Recovery compares body checksums.", alias="checkCRCOnRecover"
     )
     warm_up: bool = setting(
-        True, "Touch reserved pages before they are needed.", alias="warmMapedFileEnable"
+        True, "Have reserved pages in memory before they are needed.", alias="warmMapedFileEnable"
     )
     lock_memory: bool = setting(False, "Lock the pages being written into memory.")
     write_buffer: bool = setting(

@@ -95,6 +95,20 @@ class MappedFile:
             wanted = needed
         self.reserved = max(self.reserved, wanted)
 
+    def extend_with_zeros(self, last: int, keep: int) -> None:
+        """Back the file up to `last`, and have its new pages in memory before they are written.
+
+        Writing whole zero pages through a descriptor is several times cheaper than the page faults
+        it saves, and it stops nobody. Nothing before `keep` is touched. The caller sees to it that
+        nobody writes behind `reserved` meanwhile. Raise StoreFull or StoreNotWritable.
+        """
+        first = min(_up_to_page(max(self.reserved, keep)), self.size)
+        if last <= first:
+            return
+        space.reserve(self.path, self.reserved, last)
+        space.fill(self.path, first, last)
+        self.reserved = last
+
     def unlink(self) -> None:
         """Drop the mapping and delete the file. Views handed out stay readable."""
         self.release()

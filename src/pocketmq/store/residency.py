@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import os
 import sys
 from typing import Any
 
@@ -17,7 +16,6 @@ from pocketmq.store.space import PAGE_BYTES
 
 _READ_AHEAD_BYTES = 1024 * 1024
 _POPULATE_READ = 22
-_POPULATE_WRITE = 23
 
 
 def _load_libc() -> Any:
@@ -66,28 +64,7 @@ def lock(address: int, length: int) -> bool:
     return _libc is not None and bool(address) and _libc.mlock(address, length) == 0
 
 
-def give_way() -> None:
-    """Let another thread that waits for this core run first."""
-    if hasattr(os, "sched_yield"):
-        os.sched_yield()
-
-
-def touch_for_writing_plain(data: mmap.mmap, first: int, last: int) -> None:
-    """Make the pages of a reserved range cheap to write, without changing a byte.
-
-    A plain read-and-write of a byte could undo what the appender writes meanwhile, so pure Python
-    leaves it to the kernel where that can.
-    """
-    if sys.platform != "linux" or _libc is None or first >= last:
-        return
-    address = ctypes.addressof(ctypes.c_char.from_buffer(data))
-    page = first // PAGE_BYTES * PAGE_BYTES
-    _libc.madvise(address + page, last - page, _POPULATE_WRITE)
-
-
 if _speedups.has("pages"):
     from pocketmq._speedups.pages import is_resident as is_resident
-    from pocketmq._speedups.pages import touch_for_writing as touch_for_writing
 else:
     is_resident = is_resident_plain
-    touch_for_writing = touch_for_writing_plain

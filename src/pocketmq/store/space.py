@@ -62,6 +62,20 @@ def _allocate(descriptor: int, first: int, last: int) -> None:
         first += os.write(descriptor, held or _ZEROS[: last - first])
 
 
+def fill(path: str, first: int, last: int) -> None:
+    """Overwrite a range with zeros, whatever it holds. Raise StoreFull or StoreNotWritable."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | _BINARY)
+        try:
+            os.lseek(descriptor, first, os.SEEK_SET)
+            while first < last:
+                first += os.write(descriptor, _ZEROS[: last - first])
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise store_error(path, error) from error
+
+
 def zero(path: str, first: int, last: int) -> None:
     """Overwrite a range with zeros, skipping what is zero already, or a hole."""
     descriptor = os.open(path, os.O_RDWR | _BINARY)

@@ -13,6 +13,13 @@ from pathlib import Path
 STOP_TIMEOUT_S = 20.0
 
 
+def _inherited() -> dict[str, str]:
+    """The environment, with Python's bytecode cache on as it is for an installed package."""
+    kept = dict(os.environ)
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept
+
+
 class ServerFailed(Exception):
     """A server under test did not start, or ended; the message shows the end of its log."""
 
@@ -38,7 +45,7 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
+                env={**_inherited(), **(environment or {})},
                 start_new_session=True,
                 preexec_fn=pin,
             )

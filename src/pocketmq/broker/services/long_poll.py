@@ -64,7 +64,7 @@ class LongPollService:
         self._count = 0
 
     def drain(self) -> None:
-        """Answer all held pulls and hold no more: a client waits in vain for a broker that stops."""
+        """Answer all held pulls and hold no more: nothing will come while this broker stops."""
         self._held_max = 0
         for key, pulls in list(self._held.items()):
             self._release(key, pulls)

@@ -260,6 +260,7 @@ class CommitLog:
             with self._extending:
                 first = max(tail.reserved, self.end - tail.start)
                 self._extend(tail, min(first + _PART_BYTES, tail.size))
+            space.give_way()
             worked = True
         return worked
 

@@ -76,6 +76,12 @@ def fill(path: str, first: int, last: int) -> None:
         raise store_error(path, error) from error
 
 
+def give_way() -> None:
+    """Let a thread that waits for this core go first, where the system can be asked to."""
+    if hasattr(os, "sched_yield"):
+        os.sched_yield()
+
+
 def zero(path: str, first: int, last: int) -> None:
     """Overwrite a range with zeros, skipping what is zero already, or a hole."""
     descriptor = os.open(path, os.O_RDWR | _BINARY)

@@ -122,6 +122,72 @@ class TimersConfig:
         minimum=1,
         maximum=40 * 86_400,
     )
+    slot_messages_max: int = setting(
+        2**31 - 1,
+        "Above this many due at one moment some are refused, above twice as many all.",
+        alias="timerCongestNumEachSlot",
+        minimum=1,
+        maximum=2**31 - 1,
+    )
+    roll_slots: int = setting(
+        172_800,
+        "Moments further away, in units of the precision, are approached in stages.",
+        alias="timerRollWindowSlot",
+        minimum=4,
+        maximum=604_000,
+    )
+    flush_interval_ms: int = setting(
+        1000, "How often the timer's files are flushed.", alias="timerFlushIntervalMs", minimum=10
+    )
+    recall: bool = setting(
+        False, "Let producers take timed messages back.", alias="recallMessageEnable"
+    )
+    recall_read_only: bool = setting(
+        False,
+        "Let them even while the broker takes no messages.",
+        alias="allowRecallWhenBrokerNotWriteable",
+    )
+    log_file_bytes: int = setting(
+        100 * 1024 * 1024,
+        "Size of a timer log file; data written with another size cannot be opened.",
+        alias="mappedFileSizeTimerLog",
+        minimum=1040,
+        maximum=2**31 - 1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionsConfig:
+    """How transactions are ended, and what happens to those that are not."""
+
+    immunity_ms: int = setting(
+        6000,
+        "A half message is not asked about before it is this old.",
+        alias="transactionTimeOut",
+        minimum=0,
+    )
+    checks_max: int = setting(
+        15,
+        "How often its producer is asked, until it is given up.",
+        alias="transactionCheckMax",
+        minimum=1,
+    )
+    check_interval_ms: int = setting(
+        30_000, "How often producers are asked.", alias="transactionCheckInterval", minimum=10
+    )
+    operation_bytes_max: int = setting(
+        4096,
+        "Size at which the list of ended half messages is written early.",
+        alias="transactionOpMsgMaxSize",
+        minimum=64,
+        maximum=1024 * 1024,
+    )
+    operation_interval_ms: int = setting(
+        3000,
+        "How often the list of ended half messages is written.",
+        alias="transactionOpBatchInterval",
+        minimum=10,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +298,7 @@ class BrokerConfig:
     topics: TopicsConfig = group(TopicsConfig)
     send: SendConfig = group(SendConfig)
     timers: TimersConfig = group(TimersConfig)
+    transactions: TransactionsConfig = group(TransactionsConfig)
     pull: PullConfig = group(PullConfig)
     clients: ClientsConfig = group(ClientsConfig)
     registration: RegistrationConfig = group(RegistrationConfig)

@@ -274,6 +274,11 @@ class Connection(asyncio.Protocol):
         return self._transport is not None
 
     @property
+    def is_congested(self) -> bool:
+        """True while the peer leaves unread more than it should."""
+        return self._writing_paused
+
+    @property
     def tasks(self) -> set[asyncio.Task[None]]:
         """Requests still being worked on."""
         return self._tasks

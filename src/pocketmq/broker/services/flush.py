@@ -66,6 +66,7 @@ class FlushService:
         self._deadline: asyncio.TimerHandle | None = None
         self._running = False
         self._stopping = False
+        self._woken = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._periodic: asyncio.TimerHandle | None = None
@@ -109,6 +110,13 @@ class FlushService:
         self._batch.append((None, confirmed.set_result, ()))
         self._boarded()
 
+    def wake(self) -> None:
+        """Flush soon what is appended by now, in SYNC_FLUSH, although nobody waits for it."""
+        if self.is_sync and not self._woken:
+            self._woken = True
+            self._batch.append((None, _nobody_waits, ()))
+            self._boarded()
+
     def _boarded(self) -> None:
         if len(self._batch) == 1:
             self._batch_began = self._clock.monotonic()
@@ -127,6 +135,7 @@ class FlushService:
         self._running = True
         self._idle.clear()
         self._patience = None
+        self._woken = False
         self._flying, self._batch = self._batch, []
         self._flying_began = self._batch_began
         self._began = self._clock.monotonic()
@@ -203,6 +212,10 @@ class FlushService:
         if not self._running and self._patience is None and self._store.flush_due():
             self._fly()
         self._schedule_periodic()
+
+
+def _nobody_waits(code: int) -> None:
+    """A flush that was only asked for to make messages visible is through."""
 
 
 def _answer(held: list[Held], code: int) -> None:

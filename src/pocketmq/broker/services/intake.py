@@ -68,6 +68,11 @@ class Intake:
 
     def put(self, message: OwnMessage) -> Stored:
         """Append a message. Raise StoreError; then nothing is stored."""
+        stored = self._append(message)
+        self._flush.wake()
+        return stored
+
+    def _append(self, message: OwnMessage) -> Stored:
         stored = Stored(
             *self._store.append(
                 message.topic,
@@ -85,6 +90,36 @@ class Intake:
         self._dispatch.wake()
         self._statistics.put(message.topic, 1, stored.size)
         return stored
+
+    def put_encoded(
+        self,
+        topic: str,
+        queue_id: int,
+        flag: int,
+        sys_flag: int,
+        born_timestamp_ms: int,
+        born_host: bytes,
+        reconsume_times: int,
+        prepared_offset: int,
+        body: bytes | memoryview,
+        properties: bytes,
+    ) -> None:
+        """Append a message whose properties are encoded already. Raise StoreError."""
+        _, size, _, _ = self._store.append(
+            topic,
+            queue_id,
+            flag,
+            sys_flag,
+            born_timestamp_ms,
+            born_host,
+            reconsume_times,
+            prepared_offset,
+            body,
+            properties,
+        )
+        self._dispatch.wake()
+        self._flush.wake()
+        self._statistics.put(topic, 1, size)
 
     def put_placed(self, message: OwnMessage) -> Stored:
         """Append a message where its properties send it. Raise Refused, StoreError."""
@@ -111,7 +146,7 @@ class Intake:
 
         Raise StoreError when it cannot be stored or the disk does not confirm it.
         """
-        stored = self.put(message)
+        stored = self._append(message)
         if self._flush.is_sync:
             confirmed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             self._flush.call_when_durable(confirmed)

@@ -1,0 +1,116 @@
+"""END_TRANSACTION (37) and RESUME_CHECK_HALF_MESSAGE (323).
+
+An end without a decision is never answered, whether the client waits or not: the producer is asked
+later. A commit is answered when it is in the log. It need not wait for the disk: a crash that takes
+it away makes its half message look open again, and the producer is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+
+from pocketmq.broker.rules import send_refusals
+from pocketmq.broker.rules.transactions import half_missing
+from pocketmq.broker.services.flush import FlushService
+from pocketmq.broker.services.transaction_checks import TransactionCheckService
+from pocketmq.broker.services.transactions import TransactionService
+from pocketmq.errors import Refused, StoreError
+from pocketmq.message.ids import decode_offset_message_id
+from pocketmq.message.topics import CHECK_MAX_TOPIC, HALF_TOPIC
+from pocketmq.net import Connection, Handler
+from pocketmq.protocol.codes import RequestCode, ResponseCode
+from pocketmq.protocol.command import Command
+from pocketmq.protocol.fields import decode_fields
+from pocketmq.protocol.requests.transactions import (
+    COMMIT,
+    ROLLBACK,
+    UNKNOWN,
+    EndTransactionRequest,
+    ResumeCheckRequest,
+)
+from pocketmq.store import MessageStore
+
+
+class TransactionsHandler:
+    """Serves producers that decide, and operators that want a half message checked again."""
+
+    def __init__(
+        self,
+        transactions: TransactionService,
+        checks: TransactionCheckService,
+        store: MessageStore,
+        flush: FlushService,
+        *,
+        is_replica: bool,
+    ) -> None:
+        self._transactions = transactions
+        self._checks = checks
+        self._store = store
+        self._flush = flush
+        self._is_replica = is_replica
+
+    def routes(self) -> Mapping[int, Handler]:
+        """Its request codes."""
+        return {
+            RequestCode.END_TRANSACTION: self.end,
+            RequestCode.RESUME_CHECK_HALF_MESSAGE: self.resume,
+        }
+
+    def end(
+        self, connection: Connection, command: Command
+    ) -> Command | Awaitable[Command | None] | None:
+        """Commit or roll back. Raise Refused."""
+        request = decode_fields(EndTransactionRequest, command.fields)
+        decision = request.commit_or_rollback
+        if decision not in (UNKNOWN, COMMIT, ROLLBACK):
+            raise Refused(
+                ResponseCode.SYSTEM_ERROR,
+                f"commitOrRollback={decision}; use {COMMIT} to commit, {ROLLBACK} to roll back",
+            )
+        if self._is_replica:
+            raise Refused(
+                ResponseCode.SLAVE_NOT_AVAILABLE,
+                "this broker is a replica; transactions end at its master",
+            )
+        if decision == UNKNOWN:
+            return None
+        log_offset = request.commit_log_offset
+        if self._transactions.is_on_its_way(log_offset) or self._transactions.is_cold(log_offset):
+            return self._end_later(command, request)
+        return self._end(command, request)
+
+    def _end(self, command: Command, request: EndTransactionRequest) -> Command:
+        try:
+            self._transactions.end(request, commit=request.commit_or_rollback == COMMIT)
+        except StoreError as error:
+            raise send_refusals.from_store(error) from None
+        return command.reply()
+
+    async def _end_later(self, command: Command, request: EndTransactionRequest) -> Command:
+        """When the half message can be read: it is not yet, or no longer, at hand."""
+        if self._transactions.is_on_its_way(request.commit_log_offset):
+            durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            self._flush.call_when_durable(durable)
+            await durable
+        else:
+            await self._transactions.warm(request.tran_state_table_offset, 1)
+        return self._end(command, request)
+
+    def resume(self, connection: Connection, command: Command) -> Command:
+        """Count the checks of a half message from zero again. Raise Refused."""
+        request = decode_fields(ResumeCheckRequest, command.fields)
+        try:
+            place = decode_offset_message_id(request.msg_id or "")
+        except ValueError as error:
+            raise Refused(ResponseCode.SYSTEM_ERROR, f"msgId: {error}") from None
+        record = self._store.decoded_record_at(place.log_offset)
+        if record is None or record.topic not in (HALF_TOPIC, CHECK_MAX_TOPIC):
+            raise half_missing(place.log_offset)
+        try:
+            self._checks.resume(record)
+        except StoreError as error:
+            raise Refused(
+                ResponseCode.SYSTEM_ERROR, f"the half message is not put again: {error}"
+            ) from None
+        return command.reply()

@@ -165,6 +165,8 @@ class _Running:
                 clock,
                 store,
                 tables,
+                self.dispatch,
+                self.flush,
                 self.intake,
                 self.placer,
                 self.cold_reads,
@@ -178,7 +180,7 @@ class _Running:
         self.saving = SavingService(
             config.saving,
             prompt=(tables.topics, tables.groups, tables.overrides),
-            timed=(tables.offsets, tables.delays),
+            timed=(tables.offsets, tables.delays, tables.waiting, tables.transactions),
         )
         self.registration = RegistrationService(
             config.registration,
@@ -203,6 +205,8 @@ class _Running:
             tables.statistics,
             self.replies,
             config.identity.cluster,
+            config.identity.broker_name,
+            tables.transactions,
         )
         pull = PullHandler(
             PullGate(tables.topics, tables.groups, tables.clients, config.pull),
@@ -227,7 +231,12 @@ class _Running:
 
     def _operator_services(self) -> OperatorServices:
         return OperatorServices(
-            self.clients, self.retention, self.saving, self._settle, lambda: self.flush.waiting
+            self.clients,
+            self.retention,
+            self.saving,
+            self._settle,
+            lambda: self.flush.waiting,
+            self.models.timer_figures,
         )
 
     async def _settle(self) -> None:
@@ -261,6 +270,7 @@ class _Running:
 
     def _arrived(self, arrivals: list[Filed]) -> None:
         self.long_poll.arrived(arrivals)
+        self.models.arrived()
         self.upkeep.written(self.store.log_end)
 
     async def start(self) -> None:

@@ -6,23 +6,35 @@ to `_services` when they run, and its handlers to `handlers`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.handlers.recall import RecallHandler
 from pocketmq.broker.handlers.replies import RepliesHandler
 from pocketmq.broker.handlers.retry import RetryHandler
 from pocketmq.broker.handlers.send_gate import SendGate
+from pocketmq.broker.handlers.timers import TimersHandler
+from pocketmq.broker.handlers.transactions import TransactionsHandler
 from pocketmq.broker.routes import Routed
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.delay import DelayService
+from pocketmq.broker.services.dispatch import DispatchService
+from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.intake import Intake
 from pocketmq.broker.services.placing import Placer
+from pocketmq.broker.services.timer import TimerService
+from pocketmq.broker.services.transaction_checks import TransactionCheckService
+from pocketmq.broker.services.transactions import TransactionService
 from pocketmq.broker.state.tables import Tables
 from pocketmq.clock import Clock
+from pocketmq.message.topics import TIMER_TOPIC
+from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.replies import SendReplies
 from pocketmq.store import MessageStore
 from pocketmq.store.config import parse_delay_levels
+from pocketmq.store.timer import TimerFiles, Timers
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,8 @@ class Ground:
     clock: Clock
     store: MessageStore
     tables: Tables
+    dispatch: DispatchService
+    flush: FlushService
     intake: Intake
     placer: Placer
     cold_reads: ColdReadService
@@ -68,7 +82,25 @@ class Models:
             parse_delay_levels(config.store.delay_levels),
             after_crash=ground.after_crash,
         )
+        self.timer = _timer(ground) if config.timers.enabled else None
         self._services: tuple[Running, ...] = (self.delay,)
+        if self.timer is not None:
+            ground.placer.timer_is_full = self.timer.is_full
+            self._services = (self.delay, self.timer)
+        self.transactions = TransactionService(
+            store,
+            ground.intake,
+            ground.cold_reads,
+            tables.transactions,
+            tables.offsets,
+            ground.clock,
+            config.transactions,
+        )
+        self.transaction_checks = _transaction_checks(ground, self.transactions)
+        tables.topics.on_change(self._forget_topics)
+        self._services += (self.transactions,)
+        if not _is_replica(config):
+            self._services += (self.transaction_checks,)
 
     def handlers(self) -> list[Routed]:
         """What clients may ask of them."""
@@ -89,7 +121,39 @@ class Models:
                 ground.replies,
                 stores=ground.config.send.store_replies,
             ),
+            RecallHandler(
+                tables.topics,
+                ground.intake,
+                ground.clock,
+                ground.config.send,
+                ground.config.timers,
+                ground.config.identity.broker_name,
+                ground.config.identity.region,
+            ),
+            TimersHandler(self.timer),
+            TransactionsHandler(
+                self.transactions,
+                self.transaction_checks,
+                ground.store,
+                ground.flush,
+                is_replica=_is_replica(ground.config),
+            ),
         ]
+
+    def arrived(self) -> None:
+        """Messages were filed."""
+        if self.timer is not None:
+            self.timer.arrived()
+
+    def timer_figures(self) -> dict[str, object]:
+        """What operators are told about the timer; nothing when it is off."""
+        return self.timer.figures() if self.timer is not None else {}
+
+    def _forget_topics(self, names: Iterable[str]) -> None:
+        tables = self._ground.tables
+        for name in names:
+            if tables.topics.find(name) is None:
+                tables.transactions.forget(name)
 
     def start(self) -> None:
         """Start their services in order."""
@@ -100,3 +164,50 @@ class Models:
         """Stop them in reverse."""
         for service in reversed(self._services):
             await service.stop()
+
+
+def _is_replica(config: BrokerConfig) -> bool:
+    return config.identity.role == "SLAVE"
+
+
+def _transaction_checks(
+    ground: Ground, transactions: TransactionService
+) -> TransactionCheckService:
+    config, tables = ground.config, ground.tables
+    return TransactionCheckService(
+        transactions,
+        ground.store,
+        ground.intake,
+        tables.clients,
+        tables.topics,
+        ground.clock,
+        config.transactions,
+        broker_name=config.identity.broker_name,
+        age_ms_max=config.store.retention.reserved_hours * 3_600_000,
+    )
+
+
+def _timer(ground: Ground) -> TimerService:
+    config, topics = ground.config.timers, ground.tables.topics
+    if topics.find(TIMER_TOPIC) is None:
+        topics.put(TopicConfig(TIMER_TOPIC, 1, 1))
+    timers = Timers(
+        TimerFiles(
+            ground.config.store.root, config.log_file_bytes, config.precision_ms, config.roll_slots
+        ),
+        ground.store,
+    )
+    timers.open(ground.clock.now_ms(), clean=not ground.after_crash)
+    service = TimerService(
+        timers,
+        ground.store,
+        ground.dispatch,
+        ground.flush,
+        ground.tables.statistics,
+        ground.tables.waiting,
+        ground.clock,
+        config,
+    )
+    if ground.after_crash:
+        service.recount()
+    return service

@@ -13,9 +13,12 @@ from typing import Final
 from pocketmq.broker.handlers.send_gate import SendGate
 from pocketmq.broker.handlers.send_headers import read_send_fields
 from pocketmq.broker.rules import send_refusals
+from pocketmq.broker.rules.placement import Kind
+from pocketmq.broker.rules.recall import make_handle
 from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.state.statistics import Statistics
+from pocketmq.broker.state.transactions import TransactionTable
 from pocketmq.errors import MalformedBody, StoreError
 from pocketmq.message.ids import new_unique_key, offset_message_id
 from pocketmq.message.properties import UNIQUE_KEY, decode_properties, encode_properties
@@ -51,7 +54,11 @@ class SendHandler:
         statistics: Statistics,
         replies: SendReplies,
         cluster: str,
+        broker_name: str,
+        transactions: TransactionTable,
     ) -> None:
+        self._transactions = transactions
+        self._broker_name = broker_name
         self._gate = gate
         self._open_topics = gate.open_topics
         self._append = store.append
@@ -215,6 +222,8 @@ class SendHandler:
             )
             ids = offset_message_id(self._store_host, log_offset)
             self._statistics.put(route.topic, 1, size)
+            if route.kind is Kind.HALF:
+                self._transactions.add(fields.topic, 1)
         self._dispatch.wake()
         if request.flag & FLAG_ONEWAY:
             return None
@@ -225,6 +234,10 @@ class SendHandler:
             ids, route.answered_queue_id, queue_offset, unique_key.encode()
         )
         answer.fields |= self._replies.constant_fields
+        if route.due_ms:
+            answer.fields["recallHandle"] = make_handle(
+                fields.topic, self._broker_name, route.due_ms, unique_key
+            )
         if self._is_sync and properties.get("WAIT") != "false":
             self._flush.hold(connection, _encode_answer, answer)
             return None

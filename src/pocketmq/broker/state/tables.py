@@ -14,7 +14,9 @@ from pocketmq.broker.state.offsets import OffsetTable
 from pocketmq.broker.state.overrides import OverrideTable
 from pocketmq.broker.state.statistics import Statistics
 from pocketmq.broker.state.table_file import TableFile
+from pocketmq.broker.state.timers import WaitingTable
 from pocketmq.broker.state.topics import TopicTable
+from pocketmq.broker.state.transactions import TransactionTable
 from pocketmq.clock import Clock
 
 
@@ -30,6 +32,8 @@ class Tables:
     statistics: Statistics
     overrides: OverrideTable
     delays: DelayTable
+    waiting: WaitingTable
+    transactions: TransactionTable
 
 
 def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
@@ -51,6 +55,10 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
     offsets.load()
     overrides.load()
     delays.load()
+    waiting = WaitingTable(clock, file=TableFile(directory / "timermetrics"))
+    waiting.load()
+    transactions = TransactionTable(clock, file=TableFile(directory / "transactionMetrics"))
+    transactions.load()
     return Tables(
         topics,
         groups,
@@ -60,4 +68,6 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
         Statistics(config.identity.cluster, clock),
         overrides,
         delays,
+        waiting,
+        transactions,
     )

@@ -32,6 +32,7 @@ class OperatorServices:
 
     `settle` saves changed tables and tells the name servers; it is awaited before a change of
     topics is answered. `waiting_sends` counts sends that wait for the disk.
+    `timer_figures` are named as Apache names them.
     """
 
     clients: ClientService
@@ -39,6 +40,7 @@ class OperatorServices:
     saving: SavingService
     settle: Settle
     waiting_sends: Callable[[], int]
+    timer_figures: Callable[[], dict[str, object]]
 
 
 def operator_handlers(
@@ -76,7 +78,14 @@ def operator_handlers(
             in_broker=config.pull.server_side_reset,
         ),
         RelaysHandler(tables.clients, tables.topics, tables.groups, store, broker_name),
-        RuntimeHandler(config, store, tables.statistics, clock, services.waiting_sends),
+        RuntimeHandler(
+            config,
+            store,
+            tables.statistics,
+            clock,
+            services.waiting_sends,
+            services.timer_figures,
+        ),
         CleaningHandler(services.retention, tables.topics, store),
         DumpsHandler(tables.offsets, tables.delays),
     ]

@@ -1,0 +1,123 @@
+"""The timer wheel: for each moment within two weeks, the chain of messages that are due then.
+
+1,209,600 slots of 32 bytes; a moment's slot is found by dividing, never by searching:
+
+    tick     8   the moment divided by the precision: which turn of the wheel the slot belongs to
+    first    8   timer log position of the oldest unit of this moment
+    last     8   ... of the newest; each unit points to the one before it
+    count    4   units waiting; one that recalls a message counts -1
+    zero     4
+
+The file is sparse and mapped. A slot of another turn counts as empty. What waits costs no memory of
+this process: the kernel keeps the pages that are in use.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pocketmq.errors import CorruptStore
+from pocketmq.store import space
+
+SLOTS: Final = 2 * 7 * 86_400
+ROUND_SLOTS: Final = SLOTS // 2
+_FORM: Final = struct.Struct(">qqqii")
+WHEEL_BYTES: Final = SLOTS * _FORM.size
+_STRETCH_BYTES: Final = 64 * 1024
+
+
+class Slot(NamedTuple):
+    """The messages due at one moment."""
+
+    first: int
+    last: int
+    waiting: int
+
+
+class TimerWheel:
+    """Finds and changes slots."""
+
+    def __init__(self, path: Path, precision_ms: int) -> None:
+        self._path = str(path)
+        self._precision_ms = precision_ms
+        self._reserved = bytearray(WHEEL_BYTES // _STRETCH_BYTES + 1)
+        self._data: mmap.mmap | None = None
+
+    def open(self) -> bool:
+        """Map the file; True when it had to be made.
+
+        Raise StoreFull, StoreNotWritable or CorruptStore.
+        """
+        fresh = not os.path.exists(self._path)
+        if fresh:
+            space.create_sparse(self._path, WHEEL_BYTES)
+        size = os.path.getsize(self._path)
+        if size != WHEEL_BYTES:
+            raise CorruptStore(
+                f"{self._path} has {size} bytes, but a timer wheel has {WHEEL_BYTES}; move it "
+                "away, and it is built again from the timer log"
+            )
+        try:
+            with open(self._path, "r+b") as file:
+                self._data = mmap.mmap(file.fileno(), WHEEL_BYTES)
+        except OSError as error:
+            raise space.store_error(self._path, error) from error
+        if hasattr(mmap, "MADV_RANDOM"):
+            self._data.madvise(mmap.MADV_RANDOM)
+        return fresh
+
+    def close(self) -> None:
+        """Unmap the file."""
+        if self._data is not None:
+            self._data.close()
+            self._data = None
+
+    def slot(self, moment_ms: int) -> Slot | None:
+        """The slot of a moment, or None when nothing was ever due then."""
+        tick = moment_ms // self._precision_ms
+        found, first, last, count, _ = _FORM.unpack_from(self._mapped, tick % SLOTS * _FORM.size)
+        return Slot(first, last, count) if found == tick and last >= 0 else None
+
+    def put(self, moment_ms: int, slot: Slot) -> None:
+        """Set the slot of a moment. Raise StoreFull when the disk has no room for it."""
+        tick = moment_ms // self._precision_ms
+        at = tick % SLOTS * _FORM.size
+        stretch = at // _STRETCH_BYTES
+        if not self._reserved[stretch]:
+            first = stretch * _STRETCH_BYTES
+            space.reserve(self._path, first, min(first + _STRETCH_BYTES, WHEEL_BYTES))
+            self._reserved[stretch] = 1
+        _FORM.pack_into(self._mapped, at, tick, slot.first, slot.last, slot.waiting, 0)
+
+    def clear(self, moment_ms: int) -> None:
+        """Empty the slot of a moment."""
+        self.put(moment_ms, Slot(-1, -1, 0))
+
+    def slots(self, first_ms: int) -> Iterator[tuple[int, Slot]]:
+        """All slots in use for `first_ms` and later, with their moments, in no order."""
+        first_tick = first_ms // self._precision_ms
+        data = self._mapped
+        for at in range(0, WHEEL_BYTES, _STRETCH_BYTES):
+            stretch = data[at : at + _STRETCH_BYTES]
+            if stretch.count(0) == len(stretch):
+                continue
+            for tick, first, last, count, _ in _FORM.iter_unpack(stretch):
+                if tick >= first_tick and last >= 0:
+                    yield tick * self._precision_ms, Slot(first, last, count)
+
+    def flush(self) -> None:
+        """Force changes to the disk. Blocks. Raise StoreFull or StoreNotWritable."""
+        try:
+            space.sync_file(self._path)
+        except OSError as error:
+            raise space.store_error(self._path, error) from error
+
+    @property
+    def _mapped(self) -> mmap.mmap:
+        assert self._data is not None, "the wheel is not open"
+        return self._data

@@ -2,14 +2,14 @@
 """Copying the records of one answer; the meaning is in store/pull_scan.py."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
 from .big_endian cimport load32, load64
 
 
-def gather_records(data, int64_t file_start, list extents, Py_ssize_t total, Py_ssize_t count):
+def gather_records(data, int64_t file_start, bytes extents, Py_ssize_t total, Py_ssize_t count):
     """The bytes of all extents in one piece; None when they are not exactly `count` records."""
     cdef Py_buffer view
     cdef const uint8_t* p
@@ -18,14 +18,15 @@ def gather_records(data, int64_t file_start, list extents, Py_ssize_t total, Py_
     cdef Py_ssize_t used = 0, found = 0
     cdef int32_t size
     cdef uint32_t magic
-    cdef tuple extent
+    cdef const int64_t* pair = <const int64_t*>PyBytes_AS_STRING(extents)
+    cdef Py_ssize_t pairs = PyBytes_GET_SIZE(extents) // 16, i
     cdef bytes result = PyBytes_FromStringAndSize(NULL, total)
     out = <uint8_t*>PyBytes_AS_STRING(result)
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
-        for extent in extents:
-            log_offset = extent[0]
-            end = log_offset + <int64_t>extent[1]
+        for i in range(pairs):
+            log_offset = pair[2 * i]
+            end = log_offset + pair[2 * i + 1]
             if log_offset < file_start or end - file_start > view.len:
                 return None
             while log_offset < end:

@@ -1,7 +1,7 @@
 import mmap
 
 from pocketmq.message.record import Buffer
-from pocketmq.store.pull_scan import Extent, PullLimits
+from pocketmq.store.pull_scan import PullLimits
 
 def put_entry(
     data: bytearray | mmap.mmap, position: int, log_offset: int, size: int, tag_hash: int
@@ -15,5 +15,5 @@ def select_extents(
     limit: int,
     limits: PullLimits,
     tag_hashes: frozenset[int] | None,
-) -> tuple[list[Extent], int, int, int, int]: ...
+) -> tuple[bytes, int, int, int, int]: ...
 def count_chained(data: Buffer, position: int, limit: int, log_offset: int) -> int: ...

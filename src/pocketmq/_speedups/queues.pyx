@@ -2,7 +2,9 @@
 """Consume queue entries; the meaning is in store/consume_queue.py and store/pull_scan.py."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdlib cimport free, malloc
 
 from .big_endian cimport load32, load64, store32, store64
 
@@ -55,7 +57,7 @@ def count_entries(data, Py_ssize_t position, Py_ssize_t limit, int64_t previous)
 
 
 def select_extents(data, Py_ssize_t position, Py_ssize_t limit, limits, tag_hashes):
-    """Walk entries and choose records; return (extents, count, bytes, passed, gone)."""
+    """Walk entries and choose records; return (packed extents, count, bytes, passed, gone)."""
     cdef Py_buffer view
     cdef const uint8_t* p
     cdef int64_t count_max, bytes_max, count_recent, bytes_recent, count_old, bytes_old
@@ -66,7 +68,8 @@ def select_extents(data, Py_ssize_t position, Py_ssize_t limit, limits, tag_hash
     cdef bint filtered = tag_hashes is not None
     cdef bint single = False
     cdef bint old
-    cdef list extents = []
+    cdef int64_t* extents
+    cdef Py_ssize_t used = 0
     (
         count_max, bytes_max, count_recent, bytes_recent, count_old, bytes_old,
         recent_from, log_min, log_end,
@@ -80,6 +83,9 @@ def select_extents(data, Py_ssize_t position, Py_ssize_t limit, limits, tag_hash
         if -0x80000000 <= wanted <= 0x7FFFFFFF:
             single = True
             only = wanted
+    extents = <int64_t*>malloc((max(limit - position, 0) // ENTRY_BYTES + 1) * 16)
+    if extents == NULL:
+        raise MemoryError
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
         if limit > view.len:
@@ -110,15 +116,21 @@ def select_extents(data, Py_ssize_t position, Py_ssize_t limit, limits, tag_hash
                 last_length += size
             else:
                 if last_length:
-                    extents.append((last_offset, last_length))
+                    extents[used] = last_offset
+                    extents[used + 1] = last_length
+                    used += 2
                 last_offset = log_offset
                 last_length = size
             count += 1
             total += size
         if last_length:
-            extents.append((last_offset, last_length))
-        return extents, count, total, passed, gone
+            extents[used] = last_offset
+            extents[used + 1] = last_length
+            used += 2
+        packed = PyBytes_FromStringAndSize(<const char*>extents, used * 8)
+        return packed, count, total, passed, gone
     finally:
+        free(extents)
         PyBuffer_Release(&view)
 
 

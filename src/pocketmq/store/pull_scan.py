@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+import struct
+from typing import NamedTuple
 
 from pocketmq import _speedups
 from pocketmq.message.record import MAGIC_V1, MAGIC_V2, RECORD_BYTES_MIN, Buffer
 from pocketmq.store.consume_queue import ENTRY, ENTRY_BYTES
 
-Extent: TypeAlias = "tuple[int, int]"
+EXTENT = struct.Struct("=qq")
+"""A stretch of the log, (log_offset, length), as the leaves hand it to each other."""
 
 
 class PullLimits(NamedTuple):
@@ -31,14 +33,14 @@ def select_extents_plain(
     limit: int,
     limits: PullLimits,
     tag_hashes: frozenset[int] | None,
-) -> tuple[list[Extent], int, int, int, int]:
+) -> tuple[bytes, int, int, int, int]:
     """Walk entries from `position` and choose records for one answer.
 
-    Return ([(log_offset, length)], count, bytes, entries passed, entries whose record is gone).
+    Return (packed extents, count, bytes, entries passed, entries whose record is gone).
     Records that are neighbours in the log share an extent. The first record is always taken; an
     entry that would go beyond a limit ends the walk and is not passed.
     """
-    extents: list[Extent] = []
+    extents: list[bytes] = []
     count = total = passed = gone = 0
     last_offset = last_length = 0
     for at in range(position, limit - ENTRY_BYTES + 1, ENTRY_BYTES):
@@ -61,13 +63,13 @@ def select_extents_plain(
             last_length += size
         else:
             if last_length:
-                extents.append((last_offset, last_length))
+                extents.append(EXTENT.pack(last_offset, last_length))
             last_offset, last_length = log_offset, size
         count += 1
         total += size
     if last_length:
-        extents.append((last_offset, last_length))
-    return extents, count, total, passed, gone
+        extents.append(EXTENT.pack(last_offset, last_length))
+    return b"".join(extents), count, total, passed, gone
 
 
 def _low_half(tag_hash: int) -> int:
@@ -98,7 +100,7 @@ def count_chained_plain(data: Buffer, position: int, limit: int, log_offset: int
 
 
 def gather_records_plain(
-    data: Buffer, file_start: int, extents: list[Extent], total: int, count: int
+    data: Buffer, file_start: int, extents: bytes, total: int, count: int
 ) -> bytes | None:
     """Return the bytes of all extents, which lie in one file, in one piece.
 
@@ -107,7 +109,7 @@ def gather_records_plain(
     view = memoryview(data)
     pieces: list[memoryview] = []
     found = 0
-    for log_offset, length in extents:
+    for log_offset, length in EXTENT.iter_unpack(extents):
         at = log_offset - file_start
         if at < 0 or at + length > len(view):
             return None

@@ -14,7 +14,7 @@ from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.config import ReadConfig
 from pocketmq.store.consume_queue import ENTRY_BYTES, ConsumeQueue
 from pocketmq.store.pull_scan import (
-    Extent,
+    EXTENT,
     PullLimits,
     count_chained,
     gather_records,
@@ -187,15 +187,16 @@ class Reader:
         result.count, result.bytes = count, total
         if count:
             result.status = _FOUND
-            result.suggest_replica = extents[-1][0] < limits.recent_from
+            (last_offset, _) = EXTENT.unpack_from(extents, len(extents) - EXTENT.size)
+            result.suggest_replica = last_offset < limits.recent_from
         elif gone:
             result.status = _REMOVING
         return True
 
-    def _view(self, result: PullResult, extents: list[Extent], count: int, hot_from: int) -> bool:
+    def _view(self, result: PullResult, extents: bytes, count: int, hot_from: int) -> bool:
         """Add a view of each extent, or what is cold. Return False when a record is damaged."""
         chained = 0
-        for log_offset, length in extents:
+        for log_offset, length in EXTENT.iter_unpack(extents):
             file = self._log.file_at(log_offset)
             if file is None or file.view is None or file.data is None:
                 return False
@@ -213,11 +214,10 @@ class Reader:
             result.views.clear()
         return result.cold or chained == count
 
-    def _gather(
-        self, extents: list[Extent], total: int, count: int, hot_from: int
-    ) -> memoryview | None:
+    def _gather(self, extents: bytes, total: int, count: int, hot_from: int) -> memoryview | None:
         """A small answer in one piece. None: it spans files, is cold, or holds a damaged record."""
-        first, (last, length) = extents[0][0], extents[-1]
+        first, _ = EXTENT.unpack_from(extents)
+        last, length = EXTENT.unpack_from(extents, len(extents) - EXTENT.size)
         file = self._log.file_at(first)
         if file is None or file.data is None or not first <= last < file.end:
             return None

@@ -134,7 +134,12 @@ class _Running:
         self.dispatch = DispatchService(store, self._arrived)
         self.upkeep = UpkeepService(store, self.dispatch.wake)
         self.flush = FlushService(
-            store, config.store.flush, clock, self.dispatch.wake, tables.statistics.puts_took
+            store,
+            config.store.flush,
+            clock,
+            self.dispatch.wake,
+            tables.statistics.puts_took,
+            waiting_max=config.send.waiting_for_disk_max,
         )
         self.cold_reads = ColdReadService()
         self.placer = Placer(placement_rules(config), clock)
@@ -207,6 +212,7 @@ class _Running:
             config.identity.cluster,
             config.identity.broker_name,
             tables.transactions,
+            self._announce,
         )
         pull = PullHandler(
             PullGate(tables.topics, tables.groups, tables.clients, config.pull),
@@ -242,6 +248,10 @@ class _Running:
     async def _settle(self) -> None:
         """Save changed tables, and let the name servers know."""
         await self.saving.save_prompt()
+        await self._announce()
+
+    async def _announce(self) -> None:
+        """Wait until the name servers that can be reached know of the latest changes."""
         await self.registration.tell_changes(_TELL_SECONDS)
 
     def _presence(self) -> Presence:

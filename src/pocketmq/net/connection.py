@@ -193,8 +193,12 @@ class Connection(asyncio.Protocol):
             return None
         if isinstance(served, Command):
             return None if command.flag & FLAG_ONEWAY else _encode(served)
-        self._track(asyncio.ensure_future(self._answer(command, served)))
+        self.answer_later(command, served)
         return None
+
+    def answer_later(self, command: Command, served: Awaitable[Reply]) -> None:
+        """Answer a request when `served` is ready; for handlers of typed frames."""
+        self._track(asyncio.ensure_future(self._answer(command, served)))
 
     async def _answer(self, command: Command, served: Awaitable[Reply]) -> None:
         reply = await served

@@ -7,10 +7,11 @@ Nearly every send is plain: a known topic, an existing queue, properties to be s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from pocketmq.broker.handlers.send_gate import SendGate
+from pocketmq.broker.handlers.send_half import HalfWriter
 from pocketmq.broker.handlers.send_headers import read_send_fields
 from pocketmq.broker.rules import send_refusals
 from pocketmq.broker.rules.placement import Kind
@@ -28,6 +29,7 @@ from pocketmq.message.send_properties import (
     SPECIAL,
     UNTERMINATED,
 )
+from pocketmq.message.topics import HALF_TOPIC
 from pocketmq.net import Connection, Handler
 from pocketmq.net.connection import EncodedReply, FrameHandler
 from pocketmq.net.dispatch import error_reply
@@ -56,7 +58,9 @@ class SendHandler:
         cluster: str,
         broker_name: str,
         transactions: TransactionTable,
+        announce: Callable[[], Awaitable[None]],
     ) -> None:
+        self._announce = announce
         self._transactions = transactions
         self._broker_name = broker_name
         self._gate = gate
@@ -72,6 +76,9 @@ class SendHandler:
         self._encode = replies.encode
         self._own = {**replies.constant_fields, "CLUSTER": cluster}
         self._suffix = encode_properties(self._own).encode()
+        self._halves = HalfWriter(
+            store, transactions, statistics.topic_counter(HALF_TOPIC), self._suffix
+        )
 
     def frame_handlers(self) -> Mapping[int, FrameHandler]:
         """The codes served from typed frames."""
@@ -106,6 +113,9 @@ class SendHandler:
             or not 0 < end - start <= _PLAIN_BODY_BYTES_MAX
         ):
             return self.handle_unusual_frame(connection, data, frame)
+        if self._is_sync and self._flush.is_full:
+            busy = send_refusals.too_many_waiting(self._flush.waiting)
+            return self._refusal(connection, _request(frame), busy)
         try:
             log_offset, size, queue_offset, _ = self._append(
                 topic,
@@ -150,10 +160,40 @@ class SendHandler:
         self, connection: Connection, data: bytes, frame: Frame
     ) -> EncodedReply:
         """Store the message or batch of a typed frame that needs a closer look."""
+        if frame[7][-1] & _UNUSUAL == SPECIAL and self._gate.takes_transactions:  # type: ignore[operator]
+            served, reply = self._half_frame(connection, data, frame)
+            if served:
+                return reply
         fields = SendFields._make(frame[7])
         return self._serve(
             connection, _request(frame), fields, memoryview(data)[frame[8] : frame[9]]
         )
+
+    def _half_frame(
+        self, connection: Connection, data: bytes, frame: Frame
+    ) -> tuple[bool, EncodedReply]:
+        """Store an ordinary half message; (False, None): it is none."""
+        fields = SendFields._make(frame[7])
+        open_topic = self._open_topics.get(fields.topic)
+        body = data[frame[8] : frame[9]]
+        try:
+            stored = self._halves.store(fields, open_topic, connection.peer_packed, body)
+        except StoreError as error:
+            request = _request(frame)
+            return True, self._refusal(connection, request, send_refusals.from_store(error))
+        if stored is None:
+            return False, None
+        self._dispatch.wake()
+        if frame[2] & FLAG_ONEWAY:
+            return True, None
+        encode, answer = (
+            self._replies.encode_any,
+            (frame[3], frame[1], stored[0], fields.queue_id, stored[1], fields.unique_key),
+        )
+        if self._is_sync and not fields.marks & NO_WAIT:
+            self._flush.hold(connection, encode, *answer)
+            return True, None
+        return True, encode(*answer, 0)
 
     def handle(self, connection: Connection, command: Command) -> None:
         """Store the message of a request with unusual fields. Raise ProtocolError."""
@@ -189,8 +229,9 @@ class SendHandler:
             properties.pop(name, None)
         if not batch and not properties.get(UNIQUE_KEY):
             properties[UNIQUE_KEY] = new_unique_key(self._gate.now_ms())
+        is_new = not self._gate.knows(fields.topic)
         route = self._gate.route(fields, properties, request.version, batch, len(body))
-        if self._is_sync and self._flush.waiting >= self._gate.waiting_for_disk_max:
+        if self._is_sync and self._flush.is_full:
             raise send_refusals.too_many_waiting(self._flush.waiting)
         unique_key = properties.get(UNIQUE_KEY, "")
         if batch:
@@ -238,10 +279,24 @@ class SendHandler:
             answer.fields["recallHandle"] = make_handle(
                 fields.topic, self._broker_name, route.due_ms, unique_key
             )
-        if self._is_sync and properties.get("WAIT") != "false":
+        waits = self._is_sync and properties.get("WAIT") != "false"
+        if is_new:
+            connection.answer_later(request, self._when_announced(connection, answer, waits))
+            return None
+        if waits:
             self._flush.hold(connection, _encode_answer, answer)
             return None
         return encode_frame(answer)
+
+    async def _when_announced(
+        self, connection: Connection, answer: Command, waits: bool
+    ) -> Command | None:
+        """Answer once the name servers know the new topic: a consumer may ask them at once."""
+        await self._announce()
+        if waits:
+            self._flush.hold(connection, _encode_answer, answer)
+            return None
+        return answer
 
 
 def _request(frame: Frame) -> Command:

@@ -74,9 +74,17 @@ class SendGate:
         self.now_ms = clock.now_ms
         self._config = config
         self._placer = placer
-        self.waiting_for_disk_max = config.waiting_for_disk_max
         self.open_topics: dict[str, OpenTopic] = {}
         topics.on_change(lambda _: self.open_topics.clear())
+
+    def knows(self, topic: str) -> bool:
+        """True when the topic exists already."""
+        return self._topics.find(topic) is not None
+
+    @property
+    def takes_transactions(self) -> bool:
+        """Whether half messages are taken at all."""
+        return self._placer.rules.reject_transactions is False
 
     def route(
         self,

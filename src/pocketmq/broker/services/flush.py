@@ -47,7 +47,10 @@ class FlushService:
         clock: Clock,
         on_durable: Callable[[], None],
         on_answered: Callable[[int, int], None],
+        *,
+        waiting_max: int,
     ) -> None:
+        self._waiting_max = waiting_max
         self._store = store
         self._config = config
         self._clock = clock
@@ -80,6 +83,11 @@ class FlushService:
     def waiting(self) -> int:
         """Answers held until their messages are durable."""
         return len(self._batch) + len(self._flying)
+
+    @property
+    def is_full(self) -> bool:
+        """True when so many answers are held that further sends must be refused."""
+        return len(self._batch) + len(self._flying) >= self._waiting_max
 
     def start(self) -> None:
         """Begin the periodic flush."""

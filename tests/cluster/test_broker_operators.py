@@ -352,9 +352,9 @@ async def test_tables_are_dumped_for_replicas(broker: BrokerApp, peer: Peer) -> 
 @pytest.mark.parametrize(
     "code",
     [
-        RequestCode.END_TRANSACTION,
-        RequestCode.POP_MESSAGE,
         RequestCode.AUTH_CREATE_USER,
+        RequestCode.CONTROLLER_ELECT_MASTER,
+        RequestCode.REGISTER_MESSAGE_FILTER_CLASS,
     ],
 )
 async def test_what_is_not_served_is_named(peer: Peer, code: int) -> None:

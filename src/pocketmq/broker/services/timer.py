@@ -41,6 +41,8 @@ _READY_BYTES_MAX: Final = 16 * 1024 * 1024
 _AHEAD_MS: Final = 250
 _REST_MS: Final = 1000
 _FORGET_EVERY: Final = 30
+# The key index knows store times to the second.
+_INDEX_MARGIN_MS: Final = 2000
 _UNDELIVERABLE: Final = (RecordTooLarge, PropertiesTooLarge, TopicTooLong, BadTopicName)
 
 
@@ -252,7 +254,8 @@ class TimerService:
         topic, key = rules.target_of(original, roll=roll)
         if not key:
             return False
-        found = self._store.query_by_key(topic, key, 64, max(due_ms, 0), 2**62).log_offsets
+        since_ms = max(due_ms - _INDEX_MARGIN_MS, 0)
+        found = self._store.query_by_key(topic, key, 64, since_ms, 2**62).log_offsets
         for log_offset in found:
             if log_offset <= record.log_offset:
                 continue

@@ -84,8 +84,11 @@ def _mend(wheel: TimerWheel, unit: TimerUnit) -> None:
 
 
 def recovered_queue_offset(units: TimerLog, store: MessageStore, progress: TimerProgress) -> int:
-    """The first message of the timer's queue that has not entered the timer."""
-    offset = progress.queue_offset
+    """The first message of the timer's queue that has not entered the timer.
+
+    When units are missing that were surely on the disk, all messages enter it once more.
+    """
+    offset = progress.queue_offset if units.end >= progress.log_end else 0
     position = max(units.start, progress.log_end)
     for unit in units.walk(position):
         if unit.position >= units.end:

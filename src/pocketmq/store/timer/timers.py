@@ -88,7 +88,7 @@ class Timers:
             fresh=fresh,
         )
         self.queue_offset = recovered_queue_offset(self._units, self._store, progress)
-        if clean:
+        if clean and self._units.end >= progress.log_end:
             # One slot may have been delivered in part.
             self.doubtful_before_ms = self.read_ms + self.precision_ms
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -23,6 +24,9 @@ TOPIC: Final = "3"
 BROADCAST: Final = "4"
 GROUP_TOPIC: Final = "5"
 
+_ADMITTED_MAX: Final = 10_000
+_Asked = tuple[int, str, str, "str | None", "str | None"]
+
 BROADCASTING: Final = "BROADCASTING"
 CONSUME_ACTIVELY: Final = "CONSUME_ACTIVELY"
 
@@ -41,9 +45,31 @@ class PullGate:
         self._groups = groups
         self._clients = clients
         self._config = config
+        # Pulls that say what they want, once admitted, are admitted until a topic or group changes.
+        self._admitted: dict[_Asked, tuple[Subscription, int]] = {}
+        topics.changes.listen(self._forget)
+        groups.changes.listen(self._forget)
 
     def admit(self, code: int, fields: PullFields) -> Subscription:
         """What the pull wants. Raise Refused when it is not allowed."""
+        if not fields[5] & HAS_SUBSCRIPTION or self._config.reject_pull_consumers:
+            return self._examine(code, fields)
+        asked = (code, fields[0], fields[1], fields[8], fields[10])
+        known = self._admitted.get(asked)
+        if known is not None and 0 <= fields[2] < known[1]:
+            return known[0]
+        wanted = self._examine(code, fields)
+        topic = self._topics.find(fields[1])
+        if wanted.is_tag_filter and topic is not None:
+            if len(self._admitted) >= _ADMITTED_MAX:
+                self._admitted.clear()
+            self._admitted[asked] = (wanted, topic.read_queue_nums)
+        return wanted
+
+    def _forget(self, names: Iterable[str]) -> None:
+        self._admitted.clear()
+
+    def _examine(self, code: int, fields: PullFields) -> Subscription:
         group, topic, queue_id = fields[0], fields[1], fields[2]
         self._check_broker(code)
         found = self._groups.find(group) or self._groups.find_or_create(group)

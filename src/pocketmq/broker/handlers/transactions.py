@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from typing import Final
 
 from pocketmq.broker.rules import send_refusals
 from pocketmq.broker.rules.transactions import half_missing
@@ -30,6 +31,10 @@ from pocketmq.protocol.requests.transactions import (
     ResumeCheckRequest,
 )
 from pocketmq.store import MessageStore
+
+
+_COMMIT: Final = str(COMMIT)
+_DECISIONS: Final = (_COMMIT, str(ROLLBACK))
 
 
 class TransactionsHandler:
@@ -61,6 +66,8 @@ class TransactionsHandler:
         self, connection: Connection, command: Command
     ) -> Command | Awaitable[Command | None] | None:
         """Commit or roll back. Raise Refused."""
+        if self._end_recent(command):
+            return None if command.is_oneway else command.reply()
         request = decode_fields(EndTransactionRequest, command.fields)
         decision = request.commit_or_rollback
         if decision not in (UNKNOWN, COMMIT, ROLLBACK):
@@ -79,6 +86,16 @@ class TransactionsHandler:
         if self._transactions.is_on_its_way(log_offset) or self._transactions.is_cold(log_offset):
             return self._end_later(command, request)
         return self._end(command, request)
+
+    def _end_recent(self, command: Command) -> bool:
+        fields = command.fields
+        decision = fields.get("commitOrRollback")
+        if self._is_replica or decision not in _DECISIONS:
+            return False
+        try:
+            return self._transactions.end_recent(fields, commit=decision == _COMMIT)
+        except StoreError as error:
+            raise send_refusals.from_store(error) from None
 
     def _end(self, command: Command, request: EndTransactionRequest) -> Command:
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 from pocketmq.broker.config import TransactionsConfig
@@ -123,6 +124,36 @@ class TransactionService:
         """A half message meant for a topic counts as open again."""
         self._table.add(topic, 1)
 
+    def end_recent(self, fields: Mapping[str, str], *, commit: bool) -> bool:
+        """End a half message that is still in memory, as the fields of a request say.
+
+        False: that cannot be done here, so `end` must decide. Raise StoreError.
+        """
+        key = fields.get("commitLogOffset", "")
+        half = self._table.recent.find(key)
+        if half is None:
+            return False
+        (
+            text, queue_offset, log_offset, group, topic, queue_id, flag, sys_flag, born_ms,
+            born_host, times, body, properties,
+        ) = half  # fmt: skip
+        if (
+            fields.get("tranStateTableOffset") != text
+            or fields.get("producerGroup") != group
+            or queue_offset < self.ended.first
+            or len(self._waiting) >= WAITING_MAX
+        ):
+            return False
+        if commit:
+            self._intake.put_encoded(
+                topic, queue_id, flag, sys_flag | TRANSACTION_COMMIT, born_ms, born_host, times,
+                log_offset, body, properties,
+            )  # fmt: skip
+        self._table.recent.drop(key)
+        self.mark(queue_offset, COMMITTED if commit else ROLLED_BACK)
+        self._table.add(topic, -1)
+        return True
+
     def end(self, request: EndTransactionRequest, *, commit: bool) -> None:
         """Commit or roll back. Raise Refused, StoreError; then nothing has changed.
 
@@ -163,6 +194,7 @@ class TransactionService:
             self._deliver(record, topic, queue_id)
             if half != record.queue_offset or self._is_doubtful(record, properties):
                 self.copies.committed(transaction, record.log_offset)
+        self._table.recent.drop(str(record.log_offset))
         if half is not None:
             self.mark(half, COMMITTED if commit else ROLLED_BACK)
             self._table.add(topic, -1)

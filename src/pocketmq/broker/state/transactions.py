@@ -28,11 +28,44 @@ COMMITTED: Final = 1
 ROLLED_BACK: Final = 2
 ENDED: Final = 3
 
+HALVES_MAX: Final = 20_000
+HALVES_BYTES_MAX: Final = 32 * 1024 * 1024
 COPIES_MAX: Final = 200_000
 RECENT_MAX: Final = 20_000
 
 TransactionId = tuple[str, int]
 """Unique key and born time: some producers send one message object, and so one key, twice."""
+
+
+RecentHalf = tuple[str, int, int, str, str, int, int, int, int, bytes, int, bytes, bytes]
+"""queue offset as text and number, log offset, group, topic, queue id, flag, system flag, born time
+and host, reconsume times, body, properties"""
+
+
+class RecentHalves:
+    """Half messages just stored, by their log offset as text, for producers that decide at once.
+
+    All are open, and they are ordinary ones: `handlers/send_half.py` tells what that is.
+    """
+
+    def __init__(self) -> None:
+        self._halves: OrderedDict[str, RecentHalf] = OrderedDict()
+        self._bytes = 0
+        self.find = self._halves.get
+
+    def put(self, log_offset: str, half: RecentHalf) -> None:
+        """Remember one; the oldest are forgotten when there are too many."""
+        halves = self._halves
+        halves[log_offset] = half
+        self._bytes += len(half[11]) + len(half[12])
+        while self._bytes > HALVES_BYTES_MAX or len(halves) > HALVES_MAX:
+            self.drop(next(iter(halves)))
+
+    def drop(self, log_offset: str) -> None:
+        """It has ended, or is not recent any more."""
+        half = self._halves.pop(log_offset, None)
+        if half is not None:
+            self._bytes -= len(half[11]) + len(half[12])
 
 
 class EndedHalves:
@@ -140,6 +173,7 @@ class TransactionTable:
         self._counts: dict[str, int] = {}
         self._touched_ms: dict[str, int] = {}
         self._changes = 0
+        self.recent = RecentHalves()
         self.file = file
         self.changes = ChangeLog(clock)
 

@@ -160,24 +160,27 @@ class SendHandler:
         self, connection: Connection, data: bytes, frame: Frame
     ) -> EncodedReply:
         """Store the message or batch of a typed frame that needs a closer look."""
-        if frame[7][-1] & _UNUSUAL == SPECIAL and self._gate.takes_transactions:  # type: ignore[operator]
-            served, reply = self._half_frame(connection, data, frame)
-            if served:
-                return reply
         fields = SendFields._make(frame[7])
+        if fields.marks & _UNUSUAL == SPECIAL and frame[0] == RequestCode.SEND_MESSAGE_V2:
+            is_half, reply = self._half_frame(connection, data, frame, fields)
+            if is_half:
+                return reply
         return self._serve(
             connection, _request(frame), fields, memoryview(data)[frame[8] : frame[9]]
         )
 
     def _half_frame(
-        self, connection: Connection, data: bytes, frame: Frame
+        self, connection: Connection, data: bytes, frame: Frame, fields: SendFields
     ) -> tuple[bool, EncodedReply]:
         """Store an ordinary half message; (False, None): it is none."""
-        fields = SendFields._make(frame[7])
         open_topic = self._open_topics.get(fields.topic)
+        if open_topic is None or not self._gate.takes_transactions:
+            return False, None
         body = data[frame[8] : frame[9]]
         try:
-            stored = self._halves.store(fields, open_topic, connection.peer_packed, body)
+            stored = self._halves.store(
+                fields, open_topic.queue_count, connection.peer_packed, body
+            )
         except StoreError as error:
             request = _request(frame)
             return True, self._refusal(connection, request, send_refusals.from_store(error))
@@ -186,14 +189,11 @@ class SendHandler:
         self._dispatch.wake()
         if frame[2] & FLAG_ONEWAY:
             return True, None
-        encode, answer = (
-            self._replies.encode_any,
-            (frame[3], frame[1], stored[0], fields.queue_id, stored[1], fields.unique_key),
-        )
+        answer = (frame[3], frame[1], stored[0], fields.queue_id, stored[1], fields.unique_key)
         if self._is_sync and not fields.marks & NO_WAIT:
-            self._flush.hold(connection, encode, *answer)
+            self._flush.hold(connection, self._replies.encode_any, *answer)
             return True, None
-        return True, encode(*answer, 0)
+        return True, self._replies.encode_any(*answer, 0)
 
     def handle(self, connection: Connection, command: Command) -> None:
         """Store the message of a request with unusual fields. Raise ProtocolError."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from pocketmq.broker.handlers.send_gate import OpenTopic
 from pocketmq.broker.state.counters import Counter
 from pocketmq.broker.state.transactions import TransactionTable
 from pocketmq.message.flags import TRANSACTION_MASK
 from pocketmq.message.topics import HALF_TOPIC
+from pocketmq.protocol.framing import SendFields
 from pocketmq.store import MessageStore
 
 BODY_BYTES_MAX: Final = 16 * 1024
@@ -45,25 +45,20 @@ class HalfWriter:
         self._suffix = suffix
 
     def store(
-        self, fields: tuple[object, ...], open_topic: OpenTopic | None, peer: bytes, body: bytes
+        self, fields: SendFields, queue_count: int, peer: bytes, body: bytes
     ) -> tuple[int, int] | None:
         """Store one and return its log offset and queue offset. None: it is not ordinary.
 
-        `fields` are the SendFields of its frame. Raise StoreError.
+        Raise StoreError.
         """
         (
             group, topic, _, _, queue_id, sys_flag, born_ms, flag, properties, times, _, _, batch,
             unique_key, _,
         ) = fields  # fmt: skip
-        assert isinstance(properties, bytes) and isinstance(unique_key, bytes)
-        assert isinstance(group, str) and isinstance(topic, str)
-        assert isinstance(queue_id, int) and isinstance(sys_flag, int) and isinstance(flag, int)
-        assert isinstance(born_ms, int) and isinstance(times, int)
         if (
-            open_topic is None
-            or batch
+            batch
             or not unique_key
-            or not 0 <= queue_id < open_topic.queue_count
+            or not 0 <= queue_id < queue_count
             or not 0 < len(body) <= BODY_BYTES_MAX
             or _ASKS_FOR_HALF not in properties
             or b"PGROUP\x01%b\x02" % group.encode() not in properties

@@ -32,7 +32,6 @@ from pocketmq.protocol.requests.transactions import (
 )
 from pocketmq.store import MessageStore
 
-
 _COMMIT: Final = str(COMMIT)
 _DECISIONS: Final = (_COMMIT, str(ROLLBACK))
 

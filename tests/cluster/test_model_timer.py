@@ -7,6 +7,7 @@ import struct
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from tests.support import golden_store
@@ -99,7 +100,7 @@ async def test_an_exact_tick_is_not_rounded_up(
 
 @pytest.mark.parametrize("precision_ms", [100, 200, 500, 1000])
 async def test_no_message_comes_early_or_a_tick_late(
-    tmp_path: Path, clock: ManualClock, precision_ms: int
+    tmp_path: Path, clock: ManualClock, precision_ms: Literal[100, 200, 500, 1000]
 ) -> None:
     timers = replace(TIMERS, precision_ms=precision_ms)
     async with (
@@ -212,19 +213,23 @@ async def test_forty_days_are_possible_by_setting(tmp_path: Path, clock: ManualC
 async def test_what_was_due_meanwhile_comes_at_once_and_once(
     tmp_path: Path, clock: ManualClock
 ) -> None:
-    async with local_broker(tmp_path, clock, timers=TIMERS) as broker:
-        async with connected(broker, "one") as (peer,):
-            for number in range(300):
-                await send_timed(peer, f"U{number}", TIMER_DELAY_SEC=1 + number)
-            clock.advance(seconds=100)
-            await step(broker)
-            assert len(await bodies(peer)) == 100
+    async with (
+        local_broker(tmp_path, clock, timers=TIMERS) as broker,
+        connected(broker, "one") as (peer,),
+    ):
+        for number in range(300):
+            await send_timed(peer, f"U{number}", TIMER_DELAY_SEC=1 + number)
+        clock.advance(seconds=100)
+        await step(broker)
+        assert len(await bodies(peer)) == 100
     clock.advance(seconds=1000)
     for _ in range(2):
-        async with local_broker(tmp_path, clock, timers=TIMERS) as broker:
-            async with connected(broker, "one") as (peer,):
-                await step(broker)
-                assert await bodies(peer) == [b"U%d" % number for number in range(300)]
+        async with (
+            local_broker(tmp_path, clock, timers=TIMERS) as broker,
+            connected(broker, "one") as (peer,),
+        ):
+            await step(broker)
+            assert await bodies(peer) == [b"U%d" % number for number in range(300)]
 
 
 async def test_a_full_slot_refuses_more(tmp_path: Path, clock: ManualClock) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import shutil
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.support.broker_process import broker_process
 from tests.support.local_broker import Peer, connected
 from tests.support.pulling import Pulled, props, pull_all
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.crash
 
@@ -26,7 +28,14 @@ async def send(peer: Peer, numbers: range, delay_ms: int) -> None:
 
 
 async def until_delivered(peer: Peer, count: int) -> list[Pulled]:
-    while len(found := await pull_all(peer, "T")) < count:
+    return await until_came(peer, lambda found: len(found) >= count)
+
+
+async def until_came(peer: Peer, enough: Callable[[list[Pulled]], bool]) -> list[Pulled]:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + 15
+    while not enough(found := await pull_all(peer, "T")):
+        assert loop.time() < deadline, f"only {len(found)} came"
         await asyncio.sleep(0.02)
     return found
 
@@ -69,11 +78,22 @@ async def test_each_comes_once_although_a_kill_fell_into_the_delivery(
             async with connected(broker, "one") as (peer,):
                 await until_delivered(peer, 400)
                 await send(peer, range(1000, 1001), 200)
-                while 1000 not in (came := numbers_of(await pull_all(peer, "T"))):
-                    await asyncio.sleep(0.02)
+                came = numbers_of(await until_came(peer, lambda x: 1000 in numbers_of(x)))
                 del came[1000]
                 assert came == Counter(range(400))
             broker.kill()
+
+
+def find(directory: Path, name: str) -> list[Path]:
+    return list(directory.rglob(name))
+
+
+def lose(directory: Path, name: str) -> None:
+    (path,) = find(directory, name)
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 @pytest.mark.parametrize("lost", ["timerwheel", "timerlog", "timercheck"])
@@ -83,14 +103,9 @@ async def test_a_file_of_the_timer_that_is_lost_costs_no_message(tmp_path: Path,
             await send(peer, range(20), 100)
             await until_delivered(peer, 20)
             await send(peer, range(20, 270), 4000)
-            while not any(tmp_path.rglob("timercheck")):
-                await asyncio.sleep(0.02)
+            await until(lambda: find(tmp_path, "timercheck"))
         broker.kill()
-    (path,) = tmp_path.rglob(lost)
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+    lose(tmp_path, lost)
     async with broker_process(tmp_path, **SETTINGS) as broker:
         async with connected(broker, "one") as (peer,):
             found = await until_delivered(peer, 270)

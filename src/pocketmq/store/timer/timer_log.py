@@ -16,6 +16,7 @@ that are left (4), zero (8), the magic of blanks (4).
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -197,6 +198,9 @@ class TimerLog:
                     space.sync_file(file.path)
                 except OSError as error:
                     raise space.store_error(file.path, error) from error
+            data = file.data
+            if data is not None and hasattr(mmap, "MADV_DONTNEED"):
+                data.madvise(mmap.MADV_DONTNEED)
 
     def forget_before(self, log_min: int) -> int:
         """Delete the files all of whose messages are gone from the commit log; return how many."""

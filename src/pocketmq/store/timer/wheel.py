@@ -116,6 +116,9 @@ class TimerWheel:
             space.sync_file(self._path)
         except OSError as error:
             raise space.store_error(self._path, error) from error
+        # What is waited for stays in the kernel's memory, not in this process's.
+        if self._data is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self._data.madvise(mmap.MADV_DONTNEED)
 
     @property
     def _mapped(self) -> mmap.mmap:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from pocketmq.broker.handlers.send_gate import SendGate
+from pocketmq.broker.handlers.send_gate import Route, SendGate
 from pocketmq.broker.handlers.send_half import HalfWriter
 from pocketmq.broker.handlers.send_headers import read_send_fields
 from pocketmq.broker.rules import send_refusals
@@ -268,6 +268,25 @@ class SendHandler:
         self._dispatch.wake()
         if request.flag & FLAG_ONEWAY:
             return None
+        answer = self._answer(request, fields.topic, route, ids, queue_offset, unique_key)
+        waits = self._is_sync and properties.get("WAIT") != "false"
+        if is_new:
+            connection.answer_later(request, self._when_announced(connection, answer, waits))
+            return None
+        if waits:
+            self._flush.hold(connection, _encode_answer, answer)
+            return None
+        return encode_frame(answer)
+
+    def _answer(
+        self,
+        request: Command,
+        topic: str,
+        route: Route,
+        ids: str,
+        queue_offset: int,
+        unique_key: str,
+    ) -> Command:
         answer = Command(
             0, opaque=request.opaque, flag=FLAG_RESPONSE, serialization=request.serialization
         )
@@ -277,16 +296,9 @@ class SendHandler:
         answer.fields |= self._replies.constant_fields
         if route.due_ms:
             answer.fields["recallHandle"] = make_handle(
-                fields.topic, self._broker_name, route.due_ms, unique_key
+                topic, self._broker_name, route.due_ms, unique_key
             )
-        waits = self._is_sync and properties.get("WAIT") != "false"
-        if is_new:
-            connection.answer_later(request, self._when_announced(connection, answer, waits))
-            return None
-        if waits:
-            self._flush.hold(connection, _encode_answer, answer)
-            return None
-        return encode_frame(answer)
+        return answer
 
     async def _when_announced(
         self, connection: Connection, answer: Command, waits: bool

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pocketmq.broker.app import BrokerApp
 from pocketmq.broker.config import BrokerConfig, IdentityConfig
 from pocketmq.clock import Clock
-from pocketmq.net import Connection, Dispatch, RpcClient
+from pocketmq.net import Address, Connection, Dispatch, RpcClient
 from pocketmq.protocol.bodies.heartbeat import (
     ConsumerData,
     Heartbeat,
@@ -52,10 +52,19 @@ async def local_broker(
         await app.stop()
 
 
+class Listening(Protocol):
+    """A broker, in this process or another."""
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        ...
+
+
 class Peer:
     """One client: it asks, and keeps what the broker asks it."""
 
-    def __init__(self, app: BrokerApp, client_id: str = "client") -> None:
+    def __init__(self, app: Listening, client_id: str = "client") -> None:
         self.client_id = client_id
         self.asked: list[Command] = []
         self.answers: dict[int, Command | None] = {}
@@ -142,7 +151,7 @@ class Peer:
 
 
 @asynccontextmanager
-async def connected(app: BrokerApp, *client_ids: str) -> AsyncIterator[tuple[Peer, ...]]:
+async def connected(app: Listening, *client_ids: str) -> AsyncIterator[tuple[Peer, ...]]:
     """Clients of a broker, closed at the end."""
     peers = tuple(Peer(app, client_id) for client_id in client_ids)
     try:

@@ -16,6 +16,7 @@ from pocketmq.broker.handlers.replies import RepliesHandler
 from pocketmq.broker.handlers.retry import RetryHandler
 from pocketmq.broker.handlers.send_gate import SendGate
 from pocketmq.broker.handlers.timers import TimersHandler
+from pocketmq.broker.handlers.topics import Settle
 from pocketmq.broker.handlers.transactions import TransactionsHandler
 from pocketmq.broker.routes import Routed
 from pocketmq.broker.services.cold_reads import ColdReadService
@@ -39,7 +40,11 @@ from pocketmq.store.timer import TimerFiles, Timers
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What models are built on. `after_crash`: the broker was not stopped last time, but died."""
+    """What models are built on.
+
+    `settle` saves changed tables and tells the name servers. `after_crash`: the broker was not
+    stopped last time, but died.
+    """
 
     config: BrokerConfig
     clock: Clock
@@ -52,6 +57,7 @@ class Ground:
     cold_reads: ColdReadService
     gate: SendGate
     replies: SendReplies
+    settle: Settle
     after_crash: bool
 
 
@@ -113,6 +119,7 @@ class Models:
                 ground.store,
                 ground.intake,
                 ground.placer,
+                ground.settle,
             ),
             RepliesHandler(
                 ground.gate,

@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Mapping
 from typing import Final
 
+from pocketmq.broker.handlers.topics import Settle
 from pocketmq.broker.rules import permission
 from pocketmq.broker.rules.placement import (
     TIMER_DEL_UNIQKEY,
@@ -55,6 +56,7 @@ class RetryHandler:
         store: MessageStore,
         intake: Intake,
         placer: Placer,
+        settle: Settle,
     ) -> None:
         self._topics = topics
         self._groups = groups
@@ -62,6 +64,7 @@ class RetryHandler:
         self._store = store
         self._intake = intake
         self._placer = placer
+        self._settle = settle
 
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
@@ -82,6 +85,7 @@ class RetryHandler:
             )
         if group.retry_queue_nums <= 0:
             return command.reply()
+        version = self._topics.changes.version
         retry_topic = self._retry_topic(group, unit_mode=bool(request.unit_mode))
         record = self._store.decoded_record_at(request.offset)
         if record is None:
@@ -101,7 +105,8 @@ class RetryHandler:
             message = self._copy(record, retry_topic)
             message.queue_id = _any_queue(retry_topic, group.retry_queue_nums)
             self._set_delay(message, record.reconsume_times, request.delay_level, group)
-        return self._put(command, group.group_name, message)
+        made_topic = self._topics.changes.version != version
+        return self._put(command, group.group_name, message, made_topic=made_topic)
 
     def _retry_topic(self, group: SubscriptionGroup, *, unit_mode: bool) -> TopicConfig:
         name = names.retry_topic(group.group_name)
@@ -155,8 +160,12 @@ class RetryHandler:
             message.properties.pop(name, None)
         message.properties[TIMER_DELAY_MS] = str(min(own_ms, rules.timer_delay_ms_max))
 
-    async def _put(self, command: Command, group: str, message: OwnMessage) -> Command:
+    async def _put(
+        self, command: Command, group: str, message: OwnMessage, *, made_topic: bool
+    ) -> Command:
         try:
+            if made_topic:
+                await self._settle()
             await self._intake.put_placed_durably(message)
         except StoreError as error:
             raise Refused(ResponseCode.SYSTEM_ERROR, str(error)) from None

@@ -17,6 +17,7 @@ from pocketmq.protocol.framing import SendFields
 from pocketmq.store import MessageStore
 
 BODY_BYTES_MAX: Final = 16 * 1024
+PLACES_MAX: Final = 10_000
 
 _ASKS_FOR_HALF: Final = b"TRAN_MSG\x01true\x02"
 # Anywhere in the properties, even in a value, these send a message the long way.
@@ -43,6 +44,7 @@ class HalfWriter:
         self._recent = table.recent
         self._counter = counter
         self._suffix = suffix
+        self._places: dict[tuple[str, int], bytes] = {}
 
     def store(
         self, fields: SendFields, queue_count: int, peer: bytes, body: bytes
@@ -68,13 +70,8 @@ class HalfWriter:
         for name in _NOT_ORDINARY:
             if name in properties:
                 return None
-        stored = b"%b__transactionId__\x01%b\x02REAL_TOPIC\x01%b\x02REAL_QID\x01%d\x02%b" % (
-            properties,
-            unique_key,
-            topic.encode(),
-            queue_id,
-            self._suffix,
-        )
+        place = self._places.get((topic, queue_id)) or self._place(topic, queue_id)
+        stored = b"%b__transactionId__\x01%b\x02%b" % (properties, unique_key, place)
         sys_flag &= ~TRANSACTION_MASK
         log_offset, size, queue_offset, _ = self._append(
             HALF_TOPIC, 0, flag, sys_flag, born_ms, peer, times, 0, body, stored
@@ -90,3 +87,14 @@ class HalfWriter:
             ),
         )  # fmt: skip
         return log_offset, queue_offset
+
+    def _place(self, topic: str, queue_id: int) -> bytes:
+        """The properties that all half messages meant for a queue have in common."""
+        place = b"REAL_TOPIC\x01%b\x02REAL_QID\x01%d\x02%b" % (
+            topic.encode(),
+            queue_id,
+            self._suffix,
+        )
+        if len(self._places) < PLACES_MAX:
+            self._places[topic, queue_id] = place
+        return place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -200,6 +201,8 @@ async def test_replicas_and_operators_see_how_far_levels_are(
     await peer.send("T", b"x", 0, props(DELAY=1))
     await deliver(broker)
     assert broker.running.models.delay.waiting() == {1: (3, 4)}
+    answer = await peer.call(RequestCode.GET_BROKER_RUNTIME_INFO)
+    assert json.loads(answer.body)["table"]["scheduleMessageOffset_1"] == "3,4"
     broker.running.store.flush_log()
     await deliver(broker)
     answer = await peer.call(RequestCode.GET_ALL_DELAY_OFFSET)

@@ -152,9 +152,13 @@ class Models:
         if self.timer is not None:
             self.timer.arrived()
 
-    def timer_figures(self) -> dict[str, object]:
-        """What operators are told about the timer; nothing when it is off."""
-        return self.timer.figures() if self.timer is not None else {}
+    def figures(self) -> dict[str, object]:
+        """What operators are told about delay levels and the timer, where it is on."""
+        figures: dict[str, object] = {
+            f"scheduleMessageOffset_{level}": f"{offset},{end}"
+            for level, (offset, end) in sorted(self.delay.waiting().items())
+        }
+        return figures | (self.timer.figures() if self.timer is not None else {})
 
     def _forget_topics(self, names: Iterable[str]) -> None:
         tables = self._ground.tables

@@ -190,7 +190,7 @@ class RunningBroker:
             self.saving,
             self._settle,
             lambda: self.flush.waiting,
-            self.models.timer_figures,
+            self.models.figures,
         )
 
     async def _settle(self) -> None:

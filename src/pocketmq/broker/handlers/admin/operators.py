@@ -32,7 +32,7 @@ class OperatorServices:
 
     `settle` saves changed tables and tells the name servers; it is awaited before a change of
     topics is answered. `waiting_sends` counts sends that wait for the disk.
-    `timer_figures` are named as Apache names them.
+    `model_figures` are named as Apache names them.
     """
 
     clients: ClientService
@@ -40,7 +40,7 @@ class OperatorServices:
     saving: SavingService
     settle: Settle
     waiting_sends: Callable[[], int]
-    timer_figures: Callable[[], dict[str, object]]
+    model_figures: Callable[[], dict[str, object]]
 
 
 def operator_handlers(
@@ -84,7 +84,7 @@ def operator_handlers(
             tables.statistics,
             clock,
             services.waiting_sends,
-            services.timer_figures,
+            services.model_figures,
         ),
         CleaningHandler(services.retention, tables.topics, store),
         DumpsHandler(tables.offsets, tables.delays),

@@ -49,14 +49,14 @@ class RuntimeHandler:
         statistics: Statistics,
         clock: Clock,
         waiting_sends: Callable[[], int],
-        timer_figures: Callable[[], dict[str, object]],
+        model_figures: Callable[[], dict[str, object]],
     ) -> None:
         self._config = config
         self._store = store
         self._statistics = statistics
         self._clock = clock
         self._waiting_sends = waiting_sends
-        self._timer_figures = timer_figures
+        self._model_figures = model_figures
         self._started_ms = clock.now_ms()
         self._log_dir = str(config.store.commit_log_dir or config.store.root / "commitlog")
 
@@ -154,7 +154,7 @@ class RuntimeHandler:
         yield "EndTransactionQueueSize", 0
         yield "EndTransactionThreadPoolQueueCapacity", 0
         yield "pageCacheLockTimeMills", 0
-        yield from self._timer_figures().items()
+        yield from self._model_figures().items()
 
 
 def _triple(rates: Rates) -> str:

@@ -8,11 +8,7 @@ from functools import lru_cache
 
 def java_string_hash(text: str) -> int:
     """Return `String.hashCode()` of `text`: 31·h + unit over its UTF-16 units, as a signed i32."""
-    units = text.encode("utf-16-be", "surrogatepass")
-    value = 0
-    for unit in struct.unpack(f">{len(units) // 2}H", units):
-        value = (31 * value + unit) & 0xFFFFFFFF
-    return value - 0x1_0000_0000 if value & 0x8000_0000 else value
+    return _signed(_continued(0, text))
 
 
 @lru_cache(maxsize=4096)
@@ -23,5 +19,27 @@ def tag_hash(tag: str) -> int:
 
 def key_hash(topic: str, key: str) -> int:
     """Return the hash that the key index stores for `topic#key`; never negative."""
-    value = abs(java_string_hash(f"{topic}#{key}"))
+    value = abs(_signed(_continued(_hash_up_to_key(topic), key)))
     return 0 if value == 0x8000_0000 else value
+
+
+@lru_cache(maxsize=4096)
+def _hash_up_to_key(topic: str) -> int:
+    return _continued(0, f"{topic}#")
+
+
+def _continued(value: int, text: str) -> int:
+    """The unsigned hash of some text whose beginning has the hash `value`, and goes on so."""
+    # Cutting the number to 32 bits at the end alone is cheaper than at each step.
+    if text.isascii():
+        for unit in text.encode():
+            value = 31 * value + unit
+    else:
+        units = text.encode("utf-16-be", "surrogatepass")
+        for unit in struct.unpack(f">{len(units) // 2}H", units):
+            value = (31 * value + unit) & 0xFFFFFFFF
+    return value & 0xFFFFFFFF
+
+
+def _signed(value: int) -> int:
+    return value - 0x1_0000_0000 if value & 0x8000_0000 else value

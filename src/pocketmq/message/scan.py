@@ -27,7 +27,7 @@ from pocketmq.message.flags import (
     TRANSACTION_PREPARED,
     TRANSACTION_ROLLBACK,
 )
-from pocketmq.message.hashing import java_string_hash, key_hash
+from pocketmq.message.hashing import key_hash, tag_hash
 from pocketmq.message.record import (
     HEAD,
     LONG,
@@ -130,7 +130,7 @@ def _file(
     tags, unique_key, key_list = _find_properties(bytes(record[properties_at + 2 :]))
     kind = sys_flag & TRANSACTION_MASK
     if not kind & TRANSACTION_PREPARED:
-        tag = java_string_hash(tags) if tags else 0
+        tag = tag_hash(tags) if tags else 0
         filed.append((topic, queue_id, queue_offset, log_offset, size, tag, store_ms))
     if kind != TRANSACTION_ROLLBACK:
         for key in (unique_key, *key_list.split(" ")):
@@ -139,13 +139,19 @@ def _file(
 
 
 def _find_properties(properties: bytes) -> tuple[str, str, str]:
-    found = {b"TAGS": b"", b"UNIQ_KEY": b"", b"KEYS": b""}
+    tags = unique_key = keys = b""
     for segment in properties.split(b"\x02"):
-        name, _, value = segment.partition(b"\x01")
-        if value and name in found:
-            found[name] = value
-    tags, unique_key, keys = (str(value, "utf-8", "replace") for value in found.values())
-    return tags, unique_key, keys
+        if segment.startswith(b"TAGS\x01"):
+            tags = segment[5:] or tags
+        elif segment.startswith(b"UNIQ_KEY\x01"):
+            unique_key = segment[9:] or unique_key
+        elif segment.startswith(b"KEYS\x01"):
+            keys = segment[5:] or keys
+    return (
+        str(tags, "utf-8", "replace"),
+        str(unique_key, "utf-8", "replace"),
+        str(keys, "utf-8", "replace"),
+    )
 
 
 if _speedups.has("records"):

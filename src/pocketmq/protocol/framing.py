@@ -281,11 +281,17 @@ def _pull_fields(fields: dict[str, str]) -> PullFields:
 
 def int32(text: str) -> int:
     """A decimal 32-bit number as Java prints it. Raise ValueError for anything else."""
+    value = int(text)
+    if -0x80000000 <= value <= 0x7FFFFFFF and str(value) == text:
+        return value
     return _decimal(text, 0x7FFFFFFF)
 
 
 def int64(text: str) -> int:
     """A decimal 64-bit number as Java prints it. Raise ValueError for anything else."""
+    value = int(text)
+    if -0x8000000000000000 <= value <= 0x7FFFFFFFFFFFFFFF and str(value) == text:
+        return value
     return _decimal(text, 0x7FFFFFFFFFFFFFFF)
 
 

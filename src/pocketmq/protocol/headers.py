@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 from json.encoder import encode_basestring
 from typing import Any, Final
 
@@ -45,6 +46,7 @@ LANGUAGES: Final = (
 _LANGUAGE_NUMBERS: Final = {name: number for number, name in enumerate(LANGUAGES)}
 _LANGUAGE_UNKNOWN: Final = 7  # OTHER
 
+_scan_json: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 _HEAD = struct.Struct(">hBhii")
 _U32 = struct.Struct(">i")
 _ENTRY_KEY = struct.Struct(">h")
@@ -143,8 +145,11 @@ def _text(data: bytes, start: int, size: int) -> str:
 def _decode_json(data: bytes) -> Head:
     document: Any
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
+        text = data.decode("utf-8", "surrogatepass")
+        document, end = _scan_json(text, 0)
+        if end != len(text):
+            document = json.loads(text)  # white space or worse around the object
+    except (ValueError, RecursionError, StopIteration):
         document = _decode_lenient(data)
     if not isinstance(document, dict):
         raise MalformedHeader(f"a JSON header is not an object: {data[:60]!r}")
@@ -168,7 +173,11 @@ def _decode_json(data: bytes) -> Head:
         opaque,
         flag,
         None if remark is None else _plain(remark),
-        {str(key): _plain(value) for key, value in fields.items() if value is not None},
+        {
+            key: value if type(value) is str else _plain(value)
+            for key, value in fields.items()
+            if value is not None
+        },
     )
 
 

@@ -77,7 +77,8 @@ class Timers:
         progress = read_progress(self._progress_path)
         self.write_ms = self._tick(now_ms)
         oldest = self.write_ms - (ROUND_SLOTS - _BLANK_SLOTS) * self.precision_ms
-        self.read_ms = max(self._tick(progress.read_ms), oldest)
+        # The clock may have been set back.
+        self.read_ms = min(max(self._tick(progress.read_ms), oldest), self.write_ms)
         recover_chains(
             self._units,
             self._wheel,
@@ -87,10 +88,12 @@ class Timers:
             clean=clean,
             fresh=fresh,
         )
+        if self._units.end == self._units.start:
+            self.read_ms = self.write_ms  # nothing has ever waited, or what did is read again
         self.queue_offset = recovered_queue_offset(self._units, self._store, progress)
         if clean and self._units.end >= progress.log_end:
             # One slot may have been delivered in part.
-            self.doubtful_before_ms = self.read_ms + self.precision_ms
+            self.doubtful_before_ms = max(self.read_ms, progress.read_ms) + self.precision_ms
         else:
             self.doubtful_before_ms = self.write_ms + self.precision_ms
         self.progress = progress
@@ -216,12 +219,8 @@ class Timers:
         """
         walk = self._walk
         if walk is None:
-            while self.read_ms < self.write_ms:
-                slot = self._wheel.slot(self.read_ms)
-                if slot is not None:
-                    break
-                self.read_ms += self.precision_ms
-            else:
+            slot = self._next_slot()
+            if slot is None:
                 return []
             walk = self._walk = _SlotWalk(self._chain(self.read_ms, slot.last))
         if not walk.collected:
@@ -237,6 +236,17 @@ class Timers:
             assert unit is not None, "it was there when it was collected"
             units.append(unit)
         return units
+
+    def _next_slot(self) -> Slot | None:
+        """The next slot that is due, passing over a bounded number of empty ones."""
+        for _ in range(_WALK_STEP):
+            if self.read_ms >= self.write_ms:
+                return None
+            slot = self._wheel.slot(self.read_ms)
+            if slot is not None:
+                return slot
+            self.read_ms += self.precision_ms
+        return None
 
     def done(self, count: int) -> None:
         """The first `count` units of the last `take` are delivered, or need not be."""

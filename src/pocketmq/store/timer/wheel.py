@@ -107,7 +107,7 @@ class TimerWheel:
             if stretch.count(0) == len(stretch):
                 continue
             for tick, first, last, count, _ in _FORM.iter_unpack(stretch):
-                if tick >= first_tick and last >= 0:
+                if tick > 0 and tick >= first_tick and last >= 0:
                     yield tick * self._precision_ms, Slot(first, last, count)
 
     def flush(self) -> None:

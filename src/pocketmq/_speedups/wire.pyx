@@ -691,6 +691,9 @@ cdef bint read_json(const uint8_t* p, const uint8_t* end, Head* head) noexcept n
         elif p[0] == 110:
             if end - p < 4 or memcmp(p, b"null", 4) != 0:
                 return False
+            if key_size != 6 or memcmp(key, b"remark", 6) != 0:
+                return False
+            head.remark = NULL
             p += 4
         else:
             value = p

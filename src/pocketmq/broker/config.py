@@ -221,6 +221,23 @@ class PullConfig:
     property_filter: bool = setting(
         False, "Allow SQL92 subscriptions.", alias="enablePropertyFilter"
     )
+    broadcast_offsets: bool = setting(
+        True,
+        "Keep offsets of broadcast consumers behind a proxy.",
+        alias="enableBroadcastOffsetStore",
+    )
+    broadcast_expiry_seconds: int = setting(
+        120,
+        "Forget such a consumer this long after its last pull.",
+        alias="broadcastOffsetExpireSecond",
+        minimum=1,
+    )
+    broadcast_online_expiry_seconds: int = setting(
+        300,
+        "The same while it is connected.",
+        alias="broadcastOffsetExpireMaxSecond",
+        minimum=1,
+    )
     server_side_reset: bool = setting(
         True, "An offset reset takes effect in the broker.", alias="useServerSideResetOffset"
     )

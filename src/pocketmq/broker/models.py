@@ -19,6 +19,7 @@ from pocketmq.broker.handlers.timers import TimersHandler
 from pocketmq.broker.handlers.topics import Settle
 from pocketmq.broker.handlers.transactions import TransactionsHandler
 from pocketmq.broker.routes import Routed
+from pocketmq.broker.services.broadcast import BroadcastService
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.delay import DelayService
 from pocketmq.broker.services.dispatch import DispatchService
@@ -28,6 +29,7 @@ from pocketmq.broker.services.placing import Placer
 from pocketmq.broker.services.timer import TimerService
 from pocketmq.broker.services.transaction_checks import TransactionCheckService
 from pocketmq.broker.services.transactions import TransactionService
+from pocketmq.broker.state.broadcast import BroadcastTable
 from pocketmq.broker.state.tables import Tables
 from pocketmq.clock import Clock
 from pocketmq.message.topics import TIMER_TOPIC
@@ -88,11 +90,14 @@ class Models:
             parse_delay_levels(config.store.delay_levels),
             after_crash=ground.after_crash,
         )
+        self.broadcast = BroadcastService(
+            BroadcastTable(ground.clock), tables.offsets, tables.clients, store, config.pull
+        )
         self.timer = _timer(ground) if config.timers.enabled else None
-        self._services: tuple[Running, ...] = (self.delay,)
+        self._services: tuple[Running, ...] = (self.delay, self.broadcast)
         if self.timer is not None:
             ground.placer.timer_is_full = self.timer.is_full
-            self._services = (self.delay, self.timer)
+            self._services += (self.timer,)
         self.transactions = TransactionService(
             store,
             ground.intake,

@@ -170,6 +170,7 @@ class RunningBroker:
             self.long_poll,
             self.cold_reads,
             config.pull,
+            self.models.broadcast,
         )
         handlers = merge(
             send,

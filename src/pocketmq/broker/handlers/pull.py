@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pocketmq.broker.config import PullConfig
 from pocketmq.broker.handlers.pull_gate import PullGate
+from pocketmq.broker.services.broadcast import BroadcastService
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.long_poll import HeldPull, LongPollService
 from pocketmq.broker.state.offsets import OffsetTable
@@ -29,6 +30,8 @@ from pocketmq.protocol.requests.pull import COMMIT_OFFSET_VALID, MAY_SUSPEND, Pu
 from pocketmq.store import MessageStore, PullStatus
 
 MASTER_ID: Final = 0
+FROM_PROXY_TO_BROADCAST: Final = 1
+"""The request source of a proxy that pulls for a member of a broadcast group."""
 
 # The other two statuses mean an empty queue, for which only offset 0 is right.
 _CODES: Final[dict[PullStatus, int]] = {
@@ -68,6 +71,7 @@ class PullHandler:
         long_poll: LongPollService,
         cold_reads: ColdReadService,
         config: PullConfig,
+        broadcast: BroadcastService,
     ) -> None:
         self._gate = gate
         self._store = store
@@ -76,6 +80,7 @@ class PullHandler:
         self._long_poll = long_poll
         self._cold_reads = cold_reads
         self._config = config
+        self._broadcast = broadcast
 
     def frame_handlers(self) -> Mapping[int, FrameHandler]:
         """The codes served from typed frames."""
@@ -120,10 +125,29 @@ class PullHandler:
             request.sub_version or 0,
             request.expression_type,
         )
-        if not command.is_oneway:
-            self._run(
-                _Pull(connection, command.code, command.opaque, command.serialization, fields, True)
-            )
+        if command.is_oneway:
+            return
+        pull = _Pull(connection, command.code, command.opaque, command.serialization, fields, True)
+        client_id = request.proxy_client_id
+        if request.request_source == FROM_PROXY_TO_BROADCAST and client_id:
+            self._run_broadcast(pull, client_id)
+        else:
+            self._run(pull)
+
+    def _run_broadcast(self, pull: _Pull, client_id: str) -> None:
+        """Serve a member of a broadcast group, who may not know where to begin. Raise Refused."""
+        group, topic, queue_id, queue_offset = pull.fields[:4]
+        if not self._broadcast.enabled:
+            self._run(pull)
+            return
+        self._gate.admit(pull.code, pull.fields)
+        if queue_offset < 0:
+            queue_offset = self._broadcast.first_offset(group, topic, client_id, queue_id)
+            reply = self._reset_answer(pull, queue_offset)
+            pull.connection.write([reply] if isinstance(reply, bytes) else reply or [])
+        else:
+            self._run(pull)
+        self._broadcast.pulled(group, topic, client_id, queue_id, queue_offset)
 
     def _run(self, pull: _Pull) -> None:
         """Serve a pull and write the answer, if there is one now."""

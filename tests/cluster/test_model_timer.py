@@ -353,3 +353,23 @@ async def test_files_are_apaches_byte_for_byte(tmp_path: Path, clock: ManualCloc
         assert struct.unpack_from(">qqqii", wheel, at) == wanted
     check = struct.unpack_from(">7q", (root / "config" / "timercheck").read_bytes())
     assert check[:4] == (read_ms, 624, 12, 12)
+
+
+async def test_messages_that_left_the_memory_come_too(tmp_path: Path, clock: ManualClock) -> None:
+    store = broker_config(tmp_path).store
+    store = replace(store, reading=replace(store.reading, hot_bytes=0))
+    async with (
+        local_broker(tmp_path, clock, store=store, timers=TIMERS) as broker,
+        connected(broker, "one") as (peer,),
+    ):
+        timer = broker.running.models.timer
+        assert timer is not None
+        for number in range(50):
+            await send_timed(peer, f"U{number}", TIMER_DELAY_SEC=60)
+        await step(broker)
+        clock.advance(ms=59_900)
+        await step(broker)
+        assert await bodies(peer) == [], "made ready, but not due"
+        clock.advance(ms=100)
+        await step(broker)
+        assert await bodies(peer) == [b"U%d" % number for number in range(50)]

@@ -122,14 +122,17 @@ class TimerService:
         while not self._stopping:
             enrolled = self._enrol(_ENROL_STEP)
             timers.advance(self._clock.now_ms())
+            await self._warm(timers.take(_DELIVER_STEP))
             self._deliver(_DELIVER_STEP)
             if self._unconfirmed and self._flush.is_sync:
                 self._unconfirmed = False
                 confirmed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
                 self._flush.call_when_durable(confirmed)
                 await confirmed
-            if not enrolled and not timers.is_due and not self._prepare(_DELIVER_STEP):
-                break
+            if not enrolled and not timers.is_due:
+                await self._warm(self._look_ahead()[:_DELIVER_STEP])
+                if not self._prepare(_DELIVER_STEP):
+                    break
             await asyncio.sleep(0)
         self._loop.interval_ms = self._rest_ms()
 
@@ -214,17 +217,33 @@ class TimerService:
 
     # --- ahead of time -------------------------------------------------------------------------
 
-    def _prepare(self, count_max: int) -> int:
-        """Make messages of the next slot ready, if it is due soon; return how many."""
+    async def _warm(self, units: list[TimerUnit]) -> None:
+        """Have messages read from the disk without stopping the event loop."""
+        cold = [
+            unit
+            for unit in units
+            if unit.log_offset not in self._ready and self._timers.is_cold(unit)
+        ]
+        if cold and self._thread is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._thread, self._timers.warm, cold)
+
+    def _look_ahead(self) -> list[TimerUnit]:
+        """What is to be made ready: messages of the next slot, if it is due soon."""
         timers = self._timers
         if timers.due_at_ms - self._clock.now_ms() > _AHEAD_MS or not timers.has_slot(
             timers.read_ms
         ):
-            return 0
+            return []
         if self._ready_for != timers.read_ms:
             self._forget_ready()
             self._ready_for = timers.read_ms
             self._unready = timers.upcoming(_READY_MAX)
+        return self._unready
+
+    def _prepare(self, count_max: int) -> int:
+        """Make messages ready that were seen ahead; return how many."""
+        timers = self._timers
         units = self._unready[:count_max]
         del self._unready[:count_max]
         for unit in units:

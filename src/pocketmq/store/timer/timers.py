@@ -13,6 +13,7 @@ All calls take bounded steps and belong to the event loop, except `flush`, which
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from array import array
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from pocketmq.message.hashing import java_string_hash
 from pocketmq.message.properties import REAL_TOPIC, TIMER_DEL_UNIQKEY, TIMER_OUT_MS, UNIQUE_KEY
 from pocketmq.message.record import Record
 from pocketmq.message.topics import TIMER_TOPIC
+from pocketmq.store.layout import Layout, file_name
 from pocketmq.store.store import MessageStore
 from pocketmq.store.timer.progress import TimerProgress, read_progress, write_progress
 from pocketmq.store.timer.recovering import recover_chains, recovered_queue_offset
@@ -271,6 +273,23 @@ class Timers:
         """The message of a unit; None when the commit log has let it go."""
         record = self._store.decoded_record_at(unit.log_offset)
         return record if record is not None and record.topic == TIMER_TOPIC else None
+
+    def is_cold(self, unit: TimerUnit) -> bool:
+        """Whether reading its message may have to wait for the disk."""
+        return unit.log_offset < self._store.log_end - self._store.config.reading.hot_bytes
+
+    def warm(self, units: list[TimerUnit]) -> None:
+        """Read messages of units from the disk, so that they are in memory. Blocks."""
+        config = self._store.config
+        directory, file_bytes = Layout.of(config).commit_log, config.log.file_bytes
+        for unit in units:
+            start = unit.log_offset // file_bytes * file_bytes
+            with (
+                contextlib.suppress(OSError),  # it is gone, or reading it again tells why not
+                open(directory / file_name(start), "rb", buffering=0) as file,
+            ):
+                file.seek(unit.log_offset - start)
+                file.read(unit.record_bytes)
 
     def _chain(self, moment_ms: int, last: int) -> Iterator[TimerUnit]:
         """The units of a slot, newest first."""

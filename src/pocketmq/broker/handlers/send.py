@@ -186,7 +186,8 @@ class SendHandler:
             return True, self._refusal(connection, request, send_refusals.from_store(error))
         if stored is None:
             return False, None
-        self._dispatch.wake()
+        if not self._dispatch.is_scheduled:
+            self._dispatch.wake()
         if frame[2] & FLAG_ONEWAY:
             return True, None
         answer = (frame[3], frame[1], stored[0], fields.queue_id, stored[1], fields.unique_key)

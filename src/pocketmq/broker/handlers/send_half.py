@@ -20,17 +20,6 @@ BODY_BYTES_MAX: Final = 16 * 1024
 PLACES_MAX: Final = 10_000
 
 _ASKS_FOR_HALF: Final = b"TRAN_MSG\x01true\x02"
-# Anywhere in the properties, even in a value, these send a message the long way.
-_NOT_ORDINARY: Final = (
-    b"DELAY",
-    b"TIMER_",
-    b"INNER_",
-    b"REAL_",
-    b"__transactionId__",
-    b"CHECK_IMMUNITY",
-    b"TRANSACTION_CHECK",
-    b"TRAN_PREPARED",
-)
 
 
 class HalfWriter:
@@ -65,11 +54,16 @@ class HalfWriter:
             or _ASKS_FOR_HALF not in properties
             or b"PGROUP\x01%b\x02" % group.encode() not in properties
             or properties.count(b"PGROUP\x01") != 1
+            # Anywhere in the properties, even in a value, these send a message the long way.
+            or properties.count(b"TRAN") != 1
+            or b"DELAY" in properties
+            or b"TIMER_" in properties
+            or b"INNER_" in properties
+            or b"REAL_" in properties
+            or b"__transactionId__" in properties
+            or b"CHECK_IMMUNITY" in properties
         ):
             return None
-        for name in _NOT_ORDINARY:
-            if name in properties:
-                return None
         place = self._places.get((topic, queue_id)) or self._place(topic, queue_id)
         stored = b"%b__transactionId__\x01%b\x02%b" % (properties, unique_key, place)
         sys_flag &= ~TRANSACTION_MASK

@@ -21,7 +21,7 @@ from pocketmq.message.ids import decode_offset_message_id
 from pocketmq.message.topics import CHECK_MAX_TOPIC, HALF_TOPIC
 from pocketmq.net import Connection, Handler
 from pocketmq.protocol.codes import RequestCode, ResponseCode
-from pocketmq.protocol.command import Command
+from pocketmq.protocol.command import FLAG_ONEWAY, Command
 from pocketmq.protocol.fields import decode_fields
 from pocketmq.protocol.requests.transactions import (
     COMMIT,
@@ -65,8 +65,14 @@ class TransactionsHandler:
         self, connection: Connection, command: Command
     ) -> Command | Awaitable[Command | None] | None:
         """Commit or roll back. Raise Refused."""
-        if self._end_recent(command):
-            return None if command.is_oneway else command.reply()
+        decided = command.fields.get("commitOrRollback")
+        if decided in _DECISIONS and not self._is_replica:
+            try:
+                ended = self._transactions.end_recent(command.fields, commit=decided == _COMMIT)
+            except StoreError as error:
+                raise send_refusals.from_store(error) from None
+            if ended:
+                return None if command.flag & FLAG_ONEWAY else command.reply()
         request = decode_fields(EndTransactionRequest, command.fields)
         decision = request.commit_or_rollback
         if decision not in (UNKNOWN, COMMIT, ROLLBACK):
@@ -85,16 +91,6 @@ class TransactionsHandler:
         if self._transactions.is_on_its_way(log_offset) or self._transactions.is_cold(log_offset):
             return self._end_later(command, request)
         return self._end(command, request)
-
-    def _end_recent(self, command: Command) -> bool:
-        fields = command.fields
-        decision = fields.get("commitOrRollback")
-        if self._is_replica or decision not in _DECISIONS:
-            return False
-        try:
-            return self._transactions.end_recent(fields, commit=decision == _COMMIT)
-        except StoreError as error:
-            raise send_refusals.from_store(error) from None
 
     def _end(self, command: Command, request: EndTransactionRequest) -> Command:
         try:

@@ -61,6 +61,8 @@ class Intake:
         self._store = store
         self._dispatch = dispatch
         self._flush = flush
+        self._is_sync = flush.is_sync
+        self._append_encoded = store.append
         self._statistics = statistics
         self._clock = clock
         self._store_host = store_host
@@ -105,7 +107,7 @@ class Intake:
         properties: bytes,
     ) -> None:
         """Append a message whose properties are encoded already. Raise StoreError."""
-        _, size, _, _ = self._store.append(
+        _, size, _, _ = self._append_encoded(
             topic,
             queue_id,
             flag,
@@ -117,8 +119,10 @@ class Intake:
             body,
             properties,
         )
-        self._dispatch.wake()
-        self._flush.wake()
+        if not self._dispatch.is_scheduled:
+            self._dispatch.wake()
+        if self._is_sync:
+            self._flush.wake()
         self._statistics.put(topic, 1, size)
 
     def put_placed(self, message: OwnMessage) -> Stored:

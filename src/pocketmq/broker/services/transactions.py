@@ -73,6 +73,9 @@ class TransactionService:
         self._offsets = offsets
         self._clock = clock
         self._config = config
+        self._find_recent = table.recent.find
+        self._drop_recent = table.recent.drop
+        self._put_encoded = intake.put_encoded
         self._waiting: list[int] = []
         self._waiting_bytes = 0
         self._started_ms = clock.now_ms()
@@ -130,7 +133,7 @@ class TransactionService:
         False: that cannot be done here, so `end` must decide. Raise StoreError.
         """
         key = fields.get("commitLogOffset", "")
-        half = self._table.recent.find(key)
+        half = self._find_recent(key)
         if half is None:
             return False
         (
@@ -145,11 +148,11 @@ class TransactionService:
         ):
             return False
         if commit:
-            self._intake.put_encoded(
+            self._put_encoded(
                 topic, queue_id, flag, sys_flag | TRANSACTION_COMMIT, born_ms, born_host, times,
                 log_offset, body, properties,
             )  # fmt: skip
-        self._table.recent.drop(key)
+        self._drop_recent(key)
         self.mark(queue_offset, COMMITTED if commit else ROLLED_BACK)
         self._table.add(topic, -1)
         return True

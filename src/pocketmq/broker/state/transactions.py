@@ -172,6 +172,7 @@ class TransactionTable:
         self._clock = clock
         self._counts: dict[str, int] = {}
         self._touched_ms: dict[str, int] = {}
+        self._touched: set[str] = set()
         self._changes = 0
         self.recent = RecentHalves()
         self.file = file
@@ -192,9 +193,13 @@ class TransactionTable:
         """The content of the file."""
         changes, self._changes = self._changes, 0
         old = self.changes.version
+        now_ms = self._clock.now_ms()
+        for topic in self._touched:
+            self._touched_ms[topic] = now_ms
+        self._touched.clear()
         if changes:
             self.changes.version = DataVersion(
-                old.state_version, self._clock.now_ms(), old.counter + changes
+                old.state_version, now_ms, old.counter + changes
             )
         counts = {
             topic: OpenTransactions(count, self._touched_ms[topic])
@@ -204,8 +209,9 @@ class TransactionTable:
 
     def add(self, topic: str, number: int) -> None:
         """So many transactions of a topic began; fewer than none: ended."""
-        self._counts[topic] = self._counts.get(topic, 0) + number
-        self._touched_ms[topic] = self._clock.now_ms()
+        counts = self._counts
+        counts[topic] = counts.get(topic, 0) + number
+        self._touched.add(topic)
         self._changes += 1
         self.changes.unsaved = True
 
@@ -216,6 +222,7 @@ class TransactionTable:
     def forget(self, topic: str) -> None:
         """The topic is gone."""
         if self._counts.pop(topic, None) is not None:
-            del self._touched_ms[topic]
+            self._touched_ms.pop(topic, None)
+            self._touched.discard(topic)
             self._changes += 1
             self.changes.unsaved = True

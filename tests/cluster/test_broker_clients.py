@@ -195,7 +195,7 @@ async def test_queues_are_locked_by_one_client_at_a_time(broker: BrokerApp) -> N
     [
         (None, 0),
         (SubscriptionData("T", "a || b"), 0),
-        (SubscriptionData("T", "||"), ResponseCode.SUBSCRIPTION_PARSE_FAILED),
+        (SubscriptionData("T", "||"), 0),
         (SubscriptionData("T", "a = 1", expression_type="SQL92"), ResponseCode.SYSTEM_ERROR),
     ],
 )

@@ -221,6 +221,17 @@ class PullConfig:
     property_filter: bool = setting(
         False, "Allow SQL92 subscriptions.", alias="enablePropertyFilter"
     )
+    filter_retries: bool = setting(
+        False,
+        "Filter retry topics by the SQL92 subscription to the message's own topic.",
+        alias="filterSupportRetry",
+    )
+    dead_filter_keep_ms: int = setting(
+        86_400_000,
+        "How long the SQL92 filter of a group that is gone is remembered.",
+        alias="filterDataCleanTimeSpan",
+        minimum=0,
+    )
     broadcast_offsets: bool = setting(
         True,
         "Keep offsets of broadcast consumers behind a proxy.",

@@ -130,7 +130,13 @@ class RunningBroker:
         self.saving = SavingService(
             config.saving,
             prompt=(tables.topics, tables.groups, tables.overrides),
-            timed=(tables.offsets, tables.delays, tables.waiting, tables.transactions),
+            timed=(
+                tables.offsets,
+                tables.delays,
+                tables.waiting,
+                tables.transactions,
+                tables.filters,
+            ),
         )
         self.registration = RegistrationService(
             config.registration,
@@ -163,7 +169,7 @@ class RunningBroker:
             self._settle,
         )
         pull = PullHandler(
-            PullGate(tables.topics, tables.groups, tables.clients, config.pull),
+            PullGate(tables.topics, tables.groups, tables.clients, tables.filters, config.pull),
             store,
             tables.offsets,
             tables.statistics,
@@ -175,7 +181,14 @@ class RunningBroker:
         handlers = merge(
             send,
             pull,
-            ClientsHandler(tables.clients, tables.groups, tables.topics, self.clock),
+            ClientsHandler(
+                tables.clients,
+                tables.groups,
+                tables.topics,
+                tables.filters,
+                self.clock,
+                property_filter=config.pull.property_filter,
+            ),
             LocksHandler(tables.locks),
             OffsetsHandler(tables.offsets, tables.topics, tables.groups, store),
             QueriesHandler(store, tables.clients),

@@ -75,5 +75,5 @@ def parse_subscription(
 
 def require_supported(expression_type: str | None) -> None:
     """Raise FilterUnsupported for an expression type that messages cannot be filtered by."""
-    if not is_tag_type(expression_type):
+    if not is_tag_type(expression_type) and expression_type != SQL92:
         raise FilterUnsupported(str(expression_type))

@@ -40,6 +40,7 @@ class PullStatus(IntEnum):
 # One copy is cheaper than many small buffers for the socket.
 _GATHERED_BYTES_MAX = 64 * 1024
 _SPAN_BYTES_MAX = 4 * 1024 * 1024
+_CHUNK_ENTRIES = 64
 
 _FOUND = PullStatus.FOUND
 _NO_MATCH = PullStatus.NO_MATCHED_MESSAGE
@@ -132,6 +133,11 @@ class Reader:
         entries_max = max(self._config.filter_bytes_max, count_max * ENTRY_BYTES) // ENTRY_BYTES
         if accept is None and self._take(queue, result, limits, entries_max, tag_hashes):
             return result
+        if accept is not None and tag_hashes is None:
+            accepted = _Accepted(result, accept, limits)
+            if self._take_accepted(queue, accepted, entries_max):
+                return result
+            entries_max -= accepted.passed
         self._take_singly(queue, result, limits, entries_max, tag_hashes, accept)
         return result
 
@@ -230,6 +236,53 @@ class Reader:
         gathered = gather_records(file.data, file.start, extents, total, count)
         return None if gathered is None else memoryview(gathered)
 
+    def _take_accepted(self, queue: ConsumeQueue, taking: _Accepted, entries_max: int) -> bool:
+        """Take the records that a filter accepts. Return False when one of them is damaged."""
+        result, limits = taking.result, taking.limits
+        chunk = min(limits.count_max, _CHUNK_ENTRIES)
+        roomy = limits._replace(
+            count_max=chunk,
+            count_recent_max=chunk,
+            count_old_max=chunk,
+            bytes_recent_max=_SPAN_BYTES_MAX,
+            bytes_old_max=_SPAN_BYTES_MAX,
+        )
+        while taking.passed < entries_max and not taking.is_full:
+            probe = PullResult(_NO_MATCH, result.next_offset, 0, 0)
+            left = min(chunk, entries_max - taking.passed)
+            before = result.next_offset
+            if not self._look(queue, probe, roomy, left):
+                return False
+            if probe.cold:
+                if not result.count:
+                    result._cold = probe._cold
+                break
+            if not all(map(taking.take, probe.views)):
+                break
+            if probe.next_offset == before:
+                break
+            taking.passed += probe.next_offset - before
+            result.next_offset = probe.next_offset
+        if result.count:
+            result.status = _FOUND
+        return True
+
+    def _look(
+        self, queue: ConsumeQueue, probe: PullResult, limits: PullLimits, entries_max: int
+    ) -> bool:
+        """Views of the next records, none copied. Return False when one of them is damaged."""
+        place = queue.piece(probe.next_offset) if probe.next_offset < queue.end else None
+        if place is None:
+            return True
+        file, position, last = place
+        assert file.data is not None, "a piece is mapped"
+        last = min(last, position + entries_max * ENTRY_BYTES)
+        extents, count, _, passed, _ = select_extents(file.data, position, last, limits, None)
+        if not self._view(probe, extents, count, limits.log_end - self._config.hot_bytes):
+            return False
+        probe.next_offset += passed
+        return True
+
     def _take_singly(
         self,
         queue: ConsumeQueue,
@@ -317,6 +370,46 @@ class Reader:
         count_max = min(limits.count_max, limits.count_recent_max)
         bytes_max = min(limits.bytes_max, limits.bytes_recent_max)
         return result.count >= count_max or result.bytes + size > bytes_max
+
+
+class _Accepted:
+    """The records of one answer that a filter accepts; neighbours share a view."""
+
+    __slots__ = ("_accept", "_bytes_max", "_count_max", "is_full", "limits", "passed", "result")
+
+    def __init__(self, result: PullResult, accept: Accept, limits: PullLimits) -> None:
+        self.result = result
+        self.limits = limits
+        self.passed = 0
+        self.is_full = False
+        self._accept = accept
+        self._count_max = min(limits.count_max, limits.count_recent_max)
+        self._bytes_max = min(limits.bytes_max, limits.bytes_recent_max)
+
+    def take(self, view: memoryview) -> bool:
+        """Take what is accepted of a stretch of whole records; False when there is no more room."""
+        result, accept = self.result, self._accept
+        count, total = result.count, result.bytes
+        begin = at = 0
+        end = len(view)
+        while at < end:
+            size = int.from_bytes(view[at : at + 4], "big")
+            if accept(view[at : at + size]):
+                if count and (count >= self._count_max or total + size > self._bytes_max):
+                    result.next_offset = int.from_bytes(view[at + 20 : at + 28], "big")
+                    self.is_full = True
+                    break
+                count += 1
+                total += size
+            else:
+                if begin < at:
+                    result.views.append(view[begin:at])
+                begin = at + size
+            at += size
+        if begin < at:
+            result.views.append(view[begin:at])
+        result.count, result.bytes = count, total
+        return not self.is_full
 
 
 def _memory_bytes() -> int:

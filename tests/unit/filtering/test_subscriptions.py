@@ -62,14 +62,14 @@ def test_two_tags_of_equal_hash_pass_the_broker_but_not_the_consumer() -> None:
     assert not subscription.wants_tag("BB")
 
 
-def test_another_type_is_kept_but_not_supported() -> None:
+def test_another_type_is_kept_and_only_sql92_is_supported_besides_tags() -> None:
     subscription = parse_subscription("T", "a > 1", SQL92)
     assert (subscription.expression, subscription.expression_type) == ("a > 1", SQL92)
     assert not subscription.is_tag_filter
     assert not subscription.wants_all
-    with pytest.raises(FilterUnsupported, match="SQL92"):
-        require_supported(SQL92)
-    for expression_type in (None, "", TAG):
+    with pytest.raises(FilterUnsupported, match="GROOVY"):
+        require_supported("GROOVY")
+    for expression_type in (None, "", TAG, SQL92):
         require_supported(expression_type)
 
 

@@ -12,12 +12,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from pocketmq.broker.state.clients import Client, ClientTable, Membership
+from pocketmq.broker.state.clients import Client, ClientTable, ConsumerGroup, Membership
+from pocketmq.broker.state.filters import FilterTable
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.topics import TopicTable
 from pocketmq.clock import Clock
 from pocketmq.errors import FilterUnsupported, Refused, SubscriptionInvalid
-from pocketmq.filtering.subscriptions import Subscription, parse_subscription, require_supported
+from pocketmq.filtering.sql import compile_sql
+from pocketmq.filtering.subscriptions import (
+    Subscription,
+    is_tag_type,
+    parse_subscription,
+    require_supported,
+)
 from pocketmq.net import Connection, Handler
 from pocketmq.protocol.bodies.connections import ConsumerIds
 from pocketmq.protocol.bodies.heartbeat import CheckClientRequest, ConsumerData, Heartbeat
@@ -37,12 +44,22 @@ class ClientsHandler:
     """Keeps the table of clients as they come and go."""
 
     def __init__(
-        self, clients: ClientTable, groups: GroupTable, topics: TopicTable, clock: Clock
+        self,
+        clients: ClientTable,
+        groups: GroupTable,
+        topics: TopicTable,
+        filters: FilterTable,
+        clock: Clock,
+        *,
+        property_filter: bool,
     ) -> None:
         self._clients = clients
         self._groups = groups
         self._topics = topics
+        self._filters = filters
+        self._property_filter = property_filter
         self._clock = clock
+        clients.on_group_change(self._group_changed)
 
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
@@ -85,6 +102,7 @@ class ClientsHandler:
             and known.fingerprint != fingerprint
             and fingerprint != 0
         )
+        stated = None if beat.without_sub else tuple(_subscriptions(data))
         self._clients.register_consumer(
             client,
             Membership(
@@ -92,12 +110,18 @@ class ClientsHandler:
                 data.consume_type,
                 data.message_model,
                 data.consume_from_where,
-                None if beat.without_sub else tuple(_subscriptions(data)),
+                stated,
             ),
         )
+        if stated is not None and self._clients.consumer_group(name) is not None:
+            self._filters.register(name, stated)
         if fingerprint:
             self._clients.set_fingerprint(name, fingerprint)
         return changed or unknown
+
+    def _group_changed(self, group: ConsumerGroup) -> None:
+        if not group.members:
+            self._filters.unregister(group.name)
 
     def unregister(self, connection: Connection, command: Command) -> Command:
         """Take the client out of a group it names."""
@@ -119,11 +143,18 @@ class ClientsHandler:
     def check(self, connection: Connection, command: Command) -> Command:
         """Whether this broker can filter by the client's expression."""
         wanted = CheckClientRequest.from_json(command.body).subscription_data
-        if wanted is None:
+        if wanted is None or is_tag_type(wanted.expression_type):
             return command.reply()
         try:
             require_supported(wanted.expression_type)
-            parse_subscription(wanted.topic, wanted.sub_string, wanted.expression_type)
+            if not self._property_filter:
+                raise Refused(
+                    ResponseCode.SYSTEM_ERROR,
+                    f"{wanted.expression_type} filters are switched off; "
+                    "set enablePropertyFilter=true",
+                )
+            parsed = parse_subscription(wanted.topic, wanted.sub_string, wanted.expression_type)
+            compile_sql(parsed.expression)
         except FilterUnsupported as error:
             raise Refused(ResponseCode.SYSTEM_ERROR, str(error)) from None
         except SubscriptionInvalid as error:

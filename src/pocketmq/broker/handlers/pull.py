@@ -7,12 +7,12 @@ while another thread reads them in, so that it delays nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pocketmq.broker.config import PullConfig
-from pocketmq.broker.handlers.pull_gate import PullGate
+from pocketmq.broker.handlers.pull_gate import Accept, PullGate
 from pocketmq.broker.services.broadcast import BroadcastService
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.long_poll import HeldPull, LongPollService
@@ -170,8 +170,9 @@ class PullHandler:
             if reset_to is not None:
                 return self._reset_answer(pull, reset_to)
         hashes = wanted.tag_hashes or None
+        accept = None if wanted.is_tag_filter else self._gate.acceptance(fields, wanted)
         count = min(max(count, 1), self._config.count_max)
-        result = self._store.pull(topic, queue_id, queue_offset, count, hashes)
+        result = self._store.pull(topic, queue_id, queue_offset, count, hashes, accept)
         if result.cold:
             self._cold_reads.bring_in(result, lambda: self._run(pull))
             return None
@@ -185,7 +186,7 @@ class PullHandler:
         else:
             self._statistics.miss()
             may_wait = code == ResponseCode.PULL_NOT_FOUND and sys_flag & MAY_SUSPEND
-            if may_wait and pull.first and self._hold(pull, hashes):
+            if may_wait and pull.first and self._hold(pull, hashes, accept):
                 return None
         head = encode_pull_head(
             pull.serialization,
@@ -204,7 +205,7 @@ class PullHandler:
         assert head is not None, "a status name fits the answer's buffer"
         return [head, *result.views] if result.count else head
 
-    def _hold(self, pull: _Pull, hashes: frozenset[int] | None) -> bool:
+    def _hold(self, pull: _Pull, hashes: frozenset[int] | None, accept: Accept | None) -> bool:
         _, topic, queue_id, queue_offset, _, _, _, timeout_ms = pull.fields[:8]
         if not self._config.long_polling:
             timeout_ms = self._config.short_polling_ms
@@ -219,8 +220,18 @@ class PullHandler:
             hashes,
             self._long_poll.deadline(timeout_ms),
             lambda: self._run(again),
+            None if accept is None else self._looking(accept),
         )
         return self._long_poll.hold(held)
+
+    def _looking(self, accept: Accept) -> Callable[[int], bool]:
+        """Whether the message at a log offset is wanted; also when it cannot be read just now."""
+
+        def look(log_offset: int) -> bool:
+            record = self._store.record_at(log_offset)
+            return record is None or accept(record)
+
+        return look
 
     def _reset_answer(self, pull: _Pull, reset_to: int) -> EncodedReply:
         smallest, largest = self._store.queue_offsets(pull.fields[1], pull.fields[2])

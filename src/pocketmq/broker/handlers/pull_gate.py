@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final
 
 from pocketmq.broker.config import PullConfig
 from pocketmq.broker.rules import permission
 from pocketmq.broker.state.clients import ClientTable
+from pocketmq.broker.state.filters import FilterTable
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.topics import TopicTable
-from pocketmq.errors import Refused, SubscriptionInvalid
+from pocketmq.errors import FilterUnsupported, Refused, SubscriptionInvalid
 from pocketmq.filtering import Subscription, parse_subscription
+from pocketmq.filtering.sql import compile_sql
+from pocketmq.filtering.sql.filters import properties_of
+from pocketmq.filtering.subscriptions import require_supported
+from pocketmq.message import topics as names
+from pocketmq.message.properties import RETRY_TOPIC, decode_property_bytes
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.framing import PullFields
 from pocketmq.protocol.requests.pull import HAS_SUBSCRIPTION
@@ -30,6 +36,8 @@ _Asked = tuple[int, str, str, "str | None", "str | None"]
 BROADCASTING: Final = "BROADCASTING"
 CONSUME_ACTIVELY: Final = "CONSUME_ACTIVELY"
 
+Accept = Callable[[memoryview], bool]
+
 
 class PullGate:
     """Admits pulls, or refuses them with the code and remark that clients expect."""
@@ -39,11 +47,13 @@ class PullGate:
         topics: TopicTable,
         groups: GroupTable,
         clients: ClientTable,
+        filters: FilterTable,
         config: PullConfig,
     ) -> None:
         self._topics = topics
         self._groups = groups
         self._clients = clients
+        self._filters = filters
         self._config = config
         # Pulls that say what they want, once admitted, are admitted until a topic or group changes.
         self._admitted: dict[_Asked, tuple[Subscription, int]] = {}
@@ -107,6 +117,39 @@ class PullGate:
             self._check_consume_type(group)
         return wanted
 
+    def acceptance(self, fields: PullFields, wanted: Subscription) -> Accept:
+        """What looks at each record of a pull that `admit` admitted and that no tag decides."""
+        group, topic = fields[0], fields[1]
+        if self._config.filter_retries and names.is_retry_topic(topic):
+            return lambda record: self._accept_retry(record, names.group_of_retry_topic(topic))
+        if not fields[5] & HAS_SUBSCRIPTION:
+            known = self._filters.find(topic, group)
+            if known is not None:
+                return known.compiled.accept
+        return compile_sql(wanted.expression).accept
+
+    def _accept_retry(self, record: memoryview, group: str) -> bool:
+        """Whether a retried message suits the filter of its group on the topic it was sent to."""
+        properties = properties_of(record)
+        topic = decode_property_bytes(properties).get(RETRY_TOPIC, "")
+        known = self._filters.find(topic, group)
+        return known is None or known.compiled.matches(properties)
+
+    def _check_filter(self, fields: PullFields) -> None:
+        """Refuse a pull whose group's SQL92 filter is not here, or older than the client's."""
+        known = self._filters.find(fields[1], fields[0])
+        if known is None:
+            raise Refused(
+                ResponseCode.FILTER_DATA_NOT_EXIST,
+                f"the filter of group {fields[0]!r} on {fields[1]!r} is not known; "
+                "its heartbeat is still to come, or its expression is wrong",
+            )
+        if known.version < fields[9]:
+            raise Refused(
+                ResponseCode.FILTER_DATA_NOT_LATEST,
+                f"group {fields[0]!r} filters {fields[1]!r} anew; its heartbeat is still to come",
+            )
+
     def _check_broker(self, code: int) -> None:
         if not permission.readable(self._topics.broker_permission):
             raise _forbidden(BROKER, "this broker is not readable; see brokerPermission")
@@ -136,6 +179,8 @@ class PullGate:
                 ResponseCode.SUBSCRIPTION_NOT_LATEST,
                 f"group {group!r} subscribes to {topic!r} anew; its heartbeat is still to come",
             )
+        if not known.is_tag_filter:
+            self._check_filter(fields)
         return known
 
     def _check_consume_type(self, group: str) -> None:
@@ -156,6 +201,10 @@ def _parsed(
     topic: str, expression: str | None, expression_type: str | None, version: int
 ) -> Subscription:
     try:
-        return parse_subscription(topic, expression, expression_type, version)
-    except SubscriptionInvalid as error:
+        require_supported(expression_type)
+        wanted = parse_subscription(topic, expression, expression_type, version)
+        if not wanted.is_tag_filter:
+            compile_sql(wanted.expression)
+        return wanted
+    except (FilterUnsupported, SubscriptionInvalid) as error:
         raise Refused(ResponseCode.SUBSCRIPTION_PARSE_FAILED, str(error)) from None

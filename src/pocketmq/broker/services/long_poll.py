@@ -23,7 +23,10 @@ Key = tuple[str, int]
 
 @dataclass(slots=True, eq=False)
 class HeldPull:
-    """A pull that waits. `tag_hashes` None: every message wakes it."""
+    """A pull that waits. `tag_hashes` None: every tag wakes it.
+
+    `wants` looks at a message by its log offset, for filters that no tag decides.
+    """
 
     connection: Connection
     key: Key
@@ -31,6 +34,7 @@ class HeldPull:
     tag_hashes: frozenset[int] | None
     deadline: float
     resume: Callable[[], None]
+    wants: Callable[[int], bool] | None = None
 
 
 class LongPollService:
@@ -86,7 +90,7 @@ class LongPollService:
         held = self._held
         if not held:
             return
-        for topic, queue_id, queue_offset, _, _, tag_hash, _ in arrivals:
+        for topic, queue_id, queue_offset, log_offset, _, tag_hash, _ in arrivals:
             waiting = held.get((topic, queue_id))
             if waiting is None:
                 continue
@@ -95,6 +99,7 @@ class LongPollService:
                 for pull in waiting
                 if pull.queue_offset <= queue_offset
                 and (pull.tag_hashes is None or tag_hash in pull.tag_hashes)
+                and (pull.wants is None or pull.wants(log_offset))
             ]
             if woken:
                 self._release((topic, queue_id), woken)

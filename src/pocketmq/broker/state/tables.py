@@ -8,6 +8,7 @@ from pathlib import Path
 from pocketmq.broker.config import BrokerConfig
 from pocketmq.broker.state.clients import ClientTable
 from pocketmq.broker.state.delay import DelayTable
+from pocketmq.broker.state.filters import FilterTable
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.locks import LockTable
 from pocketmq.broker.state.offsets import OffsetTable
@@ -34,6 +35,7 @@ class Tables:
     delays: DelayTable
     waiting: WaitingTable
     transactions: TransactionTable
+    filters: FilterTable
 
 
 def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
@@ -59,6 +61,12 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
     waiting.load()
     transactions = TransactionTable(clock, file=TableFile(directory / "transactionMetrics"))
     transactions.load()
+    filters = FilterTable(
+        clock,
+        kept_dead_ms=config.pull.dead_filter_keep_ms,
+        file=TableFile(directory / "consumerFilter.json"),
+    )
+    filters.load()
     return Tables(
         topics,
         groups,
@@ -70,4 +78,5 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
         delays,
         waiting,
         transactions,
+        filters,
     )

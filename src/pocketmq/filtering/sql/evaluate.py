@@ -11,7 +11,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Union
+from typing import Any, Final
 
 from pocketmq.filtering.sql.tree import (
     AllOf,
@@ -31,8 +31,8 @@ from pocketmq.filtering.sql.tree import (
     kind_of,
 )
 
-Value = Union[str, bool, int, float, None]
-Values = Sequence[Union[str, None]]
+Value = str | bool | int | float | None
+Values = Sequence[str | None]
 Evaluate = Callable[[Values], Value]
 Compare = Callable[[Any, Any], int]
 
@@ -145,9 +145,9 @@ class _Compiler:
         left, right = self.of(node.left), self.of(node.right)
         kinds = kind_of(node.left), kind_of(node.right)
         holds = _SIGNS[node.sign]
-        if isinstance(node.left, Property) and kind_of(node.right) in _LIMITS:
-            if isinstance(node.right, Constant):
-                return _property_and_whole(left, holds, node.right)
+        is_whole = isinstance(node.right, Constant) and node.right.kind in _LIMITS
+        if isinstance(node.left, Property) and isinstance(node.right, Constant) and is_whole:
+            return _property_and_whole(left, holds, node.right)
         compare = _comparison(*kinds, ordered=True)
 
         def ordered(values: Values) -> Value:
@@ -210,11 +210,12 @@ def _invert(inner: Evaluate) -> Evaluate:
 
 
 def _holds(inner: Evaluate, word: str, sought: str, negated: bool) -> Evaluate:
-    test: Callable[[str, str], bool] = {
+    tests: dict[str, Callable[[Any, Any], bool]] = {
         "CONTAINS": operator.contains,
         "STARTSWITH": str.startswith,
         "ENDSWITH": str.endswith,
-    }[word]
+    }
+    test = tests[word]
 
     def holds(values: Values) -> Value:
         value = inner(values)
@@ -266,7 +267,7 @@ def to_double(text: str) -> float:
 
 
 def _order(one: Any, other: Any) -> int:
-    return (one > other) - (one < other)
+    return 1 if one > other else -1 if one < other else 0
 
 
 def _order_doubles(one: float, other: float) -> int:

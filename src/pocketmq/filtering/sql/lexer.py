@@ -34,7 +34,10 @@ class Token(NamedTuple):
 
 
 KEYWORDS: Final = frozenset(
-    "NOT AND OR BETWEEN IN TRUE FALSE NULL IS CONTAINS STARTSWITH ENDSWITH".split()
+    [
+        *("NOT", "AND", "OR", "BETWEEN", "IN", "TRUE", "FALSE"),
+        *("NULL", "IS", "CONTAINS", "STARTSWITH", "ENDSWITH"),
+    ]
 )
 
 _SKIPPED: Final = re.compile(

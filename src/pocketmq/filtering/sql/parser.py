@@ -136,9 +136,11 @@ class _Parser:
         self._expect_word("AND")
         high = self._unary()
         if negated:
-            return AnyOf((self._ordered(word, left, low, "<"), self._ordered(word, left, high, ">")))
+            below = self._ordered(word, left, low, "<")
+            return AnyOf((below, self._ordered(word, left, high, ">")))
         self._check_range(word, low, high)
-        return AllOf((self._ordered(word, left, low, ">="), self._ordered(word, left, high, "<=")))
+        from_low = self._ordered(word, left, low, ">=")
+        return AllOf((from_low, self._ordered(word, left, high, "<=")))
 
     def _among(self, word: Token, left: Node, negated: bool) -> Node:
         self._expect_sign("(")

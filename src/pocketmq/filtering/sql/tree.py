@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Union
 
 
 class Kind(Enum):
@@ -114,20 +113,20 @@ class Among:
     negated: bool
 
 
-Node = Union[
-    Property,
-    Constant,
-    Negated,
-    Not,
-    AsBoolean,
-    AllOf,
-    AnyOf,
-    Equal,
-    Ordered,
-    IsNull,
-    Holds,
-    Among,
-]
+Node = (
+    Property
+    | Constant
+    | Negated
+    | Not
+    | AsBoolean
+    | AllOf
+    | AnyOf
+    | Equal
+    | Ordered
+    | IsNull
+    | Holds
+    | Among
+)
 
 
 def kind_of(node: Node) -> Kind:

@@ -202,7 +202,7 @@ async def test_replicas_and_operators_see_how_far_levels_are(
     await deliver(broker)
     assert broker.running.models.delay.waiting() == {1: (3, 4)}
     answer = await peer.call(RequestCode.GET_BROKER_RUNTIME_INFO)
-    assert json.loads(answer.body)["table"]["scheduleMessageOffset_1"] == "3,4"
+    assert json.loads(bytes(answer.body))["table"]["scheduleMessageOffset_1"] == "3,4"
     broker.running.store.flush_log()
     await deliver(broker)
     answer = await peer.call(RequestCode.GET_ALL_DELAY_OFFSET)

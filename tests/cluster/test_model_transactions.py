@@ -1,40 +1,44 @@
-"""Transactions over real sockets: half messages, their ends, and producers that are asked."""
+"""Transactions over real sockets: half messages and their ends."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.support import golden_store
 from tests.support.local_broker import Peer, broker_config, connected, local_broker
 from tests.support.pulling import props, pull_all
+from tests.support.transactions import (
+    COMMIT,
+    HALF,
+    OPERATIONS,
+    ROLLBACK,
+    START_MS,
+    UNKNOWN,
+    Half,
+    asked_half,
+    begin,
+    bodies,
+    end,
+    ending,
+    open_transactions,
+    questions,
+    record_at,
+    round_of_checks,
+)
 from tests.support.waiting import until
 
 from pocketmq.broker.app import BrokerApp
 from pocketmq.broker.config import IdentityConfig
+from pocketmq.broker.state.transactions import HALVES_MAX
 from pocketmq.clock import ManualClock
 from pocketmq.message.ids import decode_offset_message_id
-from pocketmq.message.record import Record, decode_record
+from pocketmq.message.record import decode_record
 from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
-
-HALF = "RMQ_SYS_TRANS_HALF_TOPIC"
-OPERATIONS = "RMQ_SYS_TRANS_OP_HALF_TOPIC"
-GIVEN_UP = "TRANS_CHECK_MAX_TIME_TOPIC"
-START_MS = 1_700_000_000_000
-UNKNOWN, COMMIT, ROLLBACK = 0, 8, 12
-
-
-@dataclass(frozen=True)
-class Half:
-    """Where a half message lies."""
-
-    queue_offset: int
-    log_offset: int
-    queue_id: int
 
 
 @pytest.fixture
@@ -53,59 +57,6 @@ async def broker(tmp_path: Path, clock: ManualClock) -> AsyncIterator[BrokerApp]
 async def peer(broker: BrokerApp) -> AsyncIterator[Peer]:
     async with connected(broker, "one") as (one,):
         yield one
-
-
-async def begin(peer: Peer, key: str = "K1", *, queue_id: int = 2, **more: object) -> Half:
-    """Send a half message of group p to topic T."""
-    text = props(TRAN_MSG="true", PGROUP="p", UNIQ_KEY=key, TAGS="a", own="x", **more)
-    answer = await peer.send("T", key.encode(), queue_id, text)
-    assert answer.code == 0, answer.remark
-    place = decode_offset_message_id(answer.fields["msgId"])
-    assert answer.fields["transactionId"] == key
-    return Half(int(answer.fields["queueOffset"]), place.log_offset, int(answer.fields["queueId"]))
-
-
-def ending(half: Half, decision: int = COMMIT, **changed: object) -> dict[str, str]:
-    """The header of END_TRANSACTION."""
-    header: dict[str, object] = {
-        "producerGroup": "p",
-        "tranStateTableOffset": half.queue_offset,
-        "commitLogOffset": half.log_offset,
-        "commitOrRollback": decision,
-        "fromTransactionCheck": "false",
-        "msgId": "unchecked",
-        **changed,
-    }
-    return {name: str(value) for name, value in header.items() if value is not None}
-
-
-async def end(peer: Peer, half: Half, decision: int = COMMIT, **changed: object) -> Command:
-    """End a transaction and wait for the answer."""
-    return await peer.call(RequestCode.END_TRANSACTION, ending(half, decision, **changed))
-
-
-async def round_of_checks(app: BrokerApp) -> int:
-    """One round; return how many producers were asked."""
-    asked = await app.running.models.transaction_checks.step()
-    app.running.dispatch.drain()
-    return asked
-
-
-async def bodies(peer: Peer, topic: str = "T", queue_id: int = 2) -> list[bytes]:
-    return [message.body for message in await pull_all(peer, topic, queue_id)]
-
-
-def questions(peer: Peer) -> list[Command]:
-    return [asked for asked in peer.asked if asked.code == RequestCode.CHECK_TRANSACTION_STATE]
-
-
-def asked_half(question: Command) -> Half:
-    fields = question.fields
-    return Half(int(fields["tranStateTableOffset"]), int(fields["commitLogOffset"]), 0)
-
-
-def open_transactions(app: BrokerApp) -> int:
-    return app.running.tables.transactions.open("T")
 
 
 # -- ends -----------------------------------------------------------------------------------
@@ -134,10 +85,55 @@ async def test_a_half_message_is_seen_by_nobody_until_it_is_committed(
     assert open_transactions(broker) == 0
 
 
-def record_at(app: BrokerApp, log_offset: int) -> Record:
-    record = app.running.store.decoded_record_at(log_offset)
-    assert record is not None
-    return record
+async def test_both_ways_of_sending_store_the_same_half_message(
+    broker: BrokerApp, peer: Peer
+) -> None:
+    await peer.send("T", b"opens the topic for the short way", 1)
+    halves = [await begin(peer, "K1"), await begin(peer, "K1", code=RequestCode.SEND_MESSAGE)]
+    recent = broker.running.tables.transactions.recent
+    kept = [recent.find(str(half.log_offset)) is not None for half in halves]
+    assert kept == [True, False], "the first went the short way"
+    short, long = (record_at(broker, half.log_offset) for half in halves)
+    assert short.properties == long.properties
+    assert (short.sys_flag, short.queue_id) == (long.sys_flag, long.queue_id) == (0, 0)
+    assert short.flag == 77
+    for half in halves:
+        assert (await end(peer, half)).code == 0
+    messages = await pull_all(peer, "T", 2)
+    assert messages[0].properties == messages[1].properties == long.properties
+    assert [message.sys_flag for message in messages] == [COMMIT, COMMIT]
+    assert recent.find(str(halves[0].log_offset)) is None
+
+
+@pytest.mark.parametrize("decision", [COMMIT, ROLLBACK])
+async def test_a_message_at_hand_is_ended_once(
+    broker: BrokerApp, peer: Peer, decision: int
+) -> None:
+    await begin(peer, "opens the topic")
+    half = await begin(peer)
+    for wrong in ({"producerGroup": "q"}, {"tranStateTableOffset": 9}):
+        assert (await end(peer, half, decision, **wrong)).code == ResponseCode.SYSTEM_ERROR
+    for _ in range(2):
+        assert (await end(peer, half, decision)).code == 0
+    other = COMMIT + ROLLBACK - decision
+    assert (await end(peer, half, other)).code == ResponseCode.SYSTEM_ERROR
+    assert await bodies(peer) == ([b"K1"] if decision == COMMIT else [])
+    assert open_transactions(broker) == 1
+
+
+async def test_the_oldest_of_many_half_messages_at_hand_are_forgotten_but_end_all_the_same(
+    broker: BrokerApp, peer: Peer
+) -> None:
+    await begin(peer, "opens the topic")
+    half = await begin(peer)
+    recent = broker.running.tables.transactions.recent
+    known = recent.find(str(half.log_offset))
+    assert known is not None
+    for number in range(HALVES_MAX):
+        recent.put(f"other {number}", known)
+    assert recent.find(str(half.log_offset)) is None
+    assert (await end(peer, half)).code == 0
+    assert await bodies(peer) == [b"K1"]
 
 
 async def test_a_rolled_back_message_is_never_seen(broker: BrokerApp, peer: Peer) -> None:
@@ -351,181 +347,6 @@ async def test_a_long_list_is_cut_into_several(broker: BrokerApp, peer: Peer) ->
     listed = [int(text) for one in lists for text in one.body.decode().split(",") if text]
     assert listed == list(range(1000))
     assert all(len(one.body) <= 4096 + 4 for one in lists)
-
-
-# -- checks ---------------------------------------------------------------------------------
-
-
-async def test_a_producer_is_asked_as_apache_asks(
-    broker: BrokerApp, peer: Peer, clock: ManualClock
-) -> None:
-    await peer.heartbeat(producers=("p",))
-    half = await begin(peer)
-    clock.advance(ms=6000)
-    assert await round_of_checks(broker) == 0, "it is immune for six seconds"
-    clock.advance(ms=1)
-    assert await round_of_checks(broker) == 1
-    await until(lambda: questions(peer))
-    (question,) = questions(peer)
-    copy = asked_half(question)
-    assert question.is_oneway
-    assert copy.queue_offset == half.queue_offset + 1
-    assert question.fields == {
-        "topic": HALF,
-        "tranStateTableOffset": str(copy.queue_offset),
-        "commitLogOffset": str(copy.log_offset),
-        "msgId": "K1",
-        "transactionId": "K1",
-        "offsetMsgId": question.fields["offsetMsgId"],
-        "bname": "b",
-    }
-    assert decode_offset_message_id(question.fields["offsetMsgId"]).log_offset == copy.log_offset
-    message, original = decode_record(question.body), record_at(broker, half.log_offset)
-    assert (message.topic, message.queue_id) == ("T", 2)
-    assert (message.queue_offset, message.log_offset) == (copy.queue_offset, copy.log_offset)
-    assert message.store_timestamp_ms == original.store_timestamp_ms
-    assert message.body == original.body
-    assert message.size == len(question.body)
-    counted = {**original.properties, "TRANSACTION_CHECK_TIMES": "1"}
-    assert message.properties == {**counted, "WAIT": "false"}
-    assert record_at(broker, copy.log_offset).properties == counted
-    assert (await end(peer, copy, fromTransactionCheck="true")).code == 0
-    assert await bodies(peer) == [b"K1"]
-    clock.advance(seconds=60)
-    assert await round_of_checks(broker) == 0
-    assert open_transactions(broker) == 0
-
-
-async def test_a_late_end_of_the_first_copy_ends_the_newest_too(
-    broker: BrokerApp, peer: Peer, clock: ManualClock
-) -> None:
-    await peer.heartbeat(producers=("p",))
-    halves = [await begin(peer), await begin(peer, "K2")]
-    for _ in range(3):
-        clock.advance(seconds=30)
-        assert await round_of_checks(broker) == 2
-    await until(lambda: len(questions(peer)) == 6)
-    assert (await end(peer, halves[0])).code == 0
-    assert (await end(peer, halves[1], ROLLBACK)).code == 0
-    newest = [asked_half(question) for question in questions(peer)]
-    assert (await end(peer, newest[-2], fromTransactionCheck="true")).code == 0
-    assert await bodies(peer) == [b"K1"]
-    clock.advance(seconds=30)
-    assert await round_of_checks(broker) == 0
-    assert open_transactions(broker) == 0
-
-
-async def test_all_producers_of_the_group_take_turns(broker: BrokerApp, clock: ManualClock) -> None:
-    async with connected(broker, "a", "b", "c", "stranger") as peers:
-        for one in peers[:3]:
-            await one.heartbeat(producers=("p",))
-        await peers[3].heartbeat(producers=("q",))
-        for number in range(6):
-            await begin(peers[0], f"K{number}")
-        clock.advance(seconds=7)
-        assert await round_of_checks(broker) == 6
-        await until(lambda: sum(len(questions(one)) for one in peers) == 6)
-        assert [len(questions(one)) for one in peers] == [2, 2, 2, 0]
-
-
-async def test_without_a_producer_the_check_counts_and_nothing_is_lost(
-    broker: BrokerApp, peer: Peer, clock: ManualClock
-) -> None:
-    await begin(peer)
-    clock.advance(seconds=7)
-    assert await round_of_checks(broker) == 1
-    await peer.heartbeat(producers=("p",))
-    clock.advance(seconds=30)
-    assert await round_of_checks(broker) == 1
-    await until(lambda: questions(peer))
-    copy = asked_half(questions(peer)[0])
-    assert (await end(peer, copy, fromTransactionCheck="true")).code == 0
-    assert await bodies(peer) == [b"K1"]
-
-
-async def test_after_fifteen_checks_a_message_is_given_up_until_an_operator_resumes_it(
-    broker: BrokerApp, peer: Peer, clock: ManualClock
-) -> None:
-    await peer.heartbeat(producers=("p",))
-    await begin(peer)
-    for number in range(15):
-        clock.advance(seconds=30)
-        assert await round_of_checks(broker) == 1, number
-    clock.advance(seconds=30)
-    assert await round_of_checks(broker) == 0
-    (given_up,) = await pull_all(peer, GIVEN_UP)
-    assert given_up.body == b"K1"
-    assert given_up.properties["TRANSACTION_CHECK_TIMES"] == "15"
-    assert open_transactions(broker) == 0
-    topic = broker.running.tables.topics.find(GIVEN_UP)
-    assert topic is not None
-    assert (topic.write_queue_nums, topic.perm) == (1, 6)
-    message_id = (broker.running.advertised.packed().hex() + f"{given_up.log_offset:016x}").upper()
-    resumed = await peer.call(
-        RequestCode.RESUME_CHECK_HALF_MESSAGE, {"topic": "T", "msgId": message_id}
-    )
-    assert resumed.code == 0
-    assert open_transactions(broker) == 1
-    clock.advance(seconds=30)
-    assert await round_of_checks(broker) == 1
-    await until(lambda: len(questions(peer)) == 16)
-    assert decode_record(questions(peer)[-1].body).properties["TRANSACTION_CHECK_TIMES"] == "1"
-    copy = asked_half(questions(peer)[-1])
-    assert (await end(peer, copy, fromTransactionCheck="true")).code == 0
-    assert await bodies(peer) == [b"K1"]
-    assert open_transactions(broker) == 0
-
-
-@pytest.mark.parametrize("message_id", ["", "zz", "00" * 16, "7F000001" + "0" * 23 + "9"])
-async def test_only_half_messages_are_checked_again(peer: Peer, message_id: str) -> None:
-    await peer.send("T", b"plain", 0)
-    answer = await peer.call(RequestCode.RESUME_CHECK_HALF_MESSAGE, {"msgId": message_id})
-    assert answer.code == ResponseCode.SYSTEM_ERROR
-    assert answer.remark
-
-
-async def test_a_message_that_is_too_old_is_given_up(
-    broker: BrokerApp, peer: Peer, clock: ManualClock
-) -> None:
-    await begin(peer)
-    clock.advance(seconds=72 * 3600)
-    assert await round_of_checks(broker) == 1
-    clock.advance(ms=1)
-    assert await round_of_checks(broker) == 0
-    assert [message.body for message in await pull_all(peer, GIVEN_UP)] == [b"K1"]
-
-
-async def test_a_message_with_its_own_immunity_makes_way_for_others(
-    broker: BrokerApp, peer: Peer, clock: ManualClock
-) -> None:
-    await peer.heartbeat(producers=("p",))
-    immune = await begin(peer, "immune", CHECK_IMMUNITY_TIME_IN_SECONDS=100)
-    await begin(peer, "other")
-    clock.advance(seconds=30)
-    assert await round_of_checks(broker) == 1, "only the other one"
-    renewed = (await pull_all(peer, HALF))[2]
-    assert renewed.properties["TRAN_PREPARED_QUEUE_OFFSET"] == str(immune.queue_offset)
-    assert "TRANSACTION_CHECK_TIMES" not in renewed.properties
-    clock.advance(seconds=30)
-    await round_of_checks(broker)
-    renewed = (await pull_all(peer, HALF))[-2]
-    assert renewed.properties["TRAN_PREPARED_QUEUE_OFFSET"] == str(immune.queue_offset)
-    assert (await end(peer, immune)).code == 0
-    clock.advance(seconds=60)
-    assert await round_of_checks(broker) == 1, "the end of the first place ended its copy"
-    assert await bodies(peer) == [b"immune"]
-
-
-async def test_a_young_message_holds_up_those_behind_it(
-    broker: BrokerApp, peer: Peer, clock: ManualClock
-) -> None:
-    clock.advance(ms=1)
-    for key in ("young", "behind"):
-        await begin(peer, key)
-    clock.advance(seconds=5)
-    assert await round_of_checks(broker) == 0
-    clock.advance(seconds=5)
-    assert await round_of_checks(broker) == 2
 
 
 # -- restarts -------------------------------------------------------------------------------

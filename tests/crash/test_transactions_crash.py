@@ -45,17 +45,17 @@ class Half:
 async def begin(peer: Peer, key: str) -> Half:
     text = props(TRAN_MSG="true", PGROUP="p", UNIQ_KEY=key)
     fields = {
-        "producerGroup": "p",
-        "topic": "T",
-        "defaultTopic": "TBW102",
-        "defaultTopicQueueNums": "1",
-        "queueId": "0",
-        "sysFlag": "4",
-        "bornTimestamp": str(SystemClock().now_ms()),
-        "flag": "0",
-        "properties": text,
+        "a": "p",
+        "b": "T",
+        "c": "TBW102",
+        "d": "1",
+        "e": "0",
+        "f": "4",
+        "g": str(SystemClock().now_ms()),
+        "h": "0",
+        "i": text,
     }
-    answer = await peer.call(RequestCode.SEND_MESSAGE, fields, key.encode())
+    answer = await peer.call(RequestCode.SEND_MESSAGE_V2, fields, key.encode())
     assert answer.code == 0, answer.remark
     place = decode_offset_message_id(answer.fields["msgId"])
     return Half(int(answer.fields["queueOffset"]), place.log_offset)

@@ -198,9 +198,7 @@ class TransactionTable:
             self._touched_ms[topic] = now_ms
         self._touched.clear()
         if changes:
-            self.changes.version = DataVersion(
-                old.state_version, now_ms, old.counter + changes
-            )
+            self.changes.version = DataVersion(old.state_version, now_ms, old.counter + changes)
         counts = {
             topic: OpenTransactions(count, self._touched_ms[topic])
             for topic, count in sorted(self._counts.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 
 from pocketmq.broker.addresses import advertised, presence
 from pocketmq.broker.config import BrokerConfig
@@ -30,6 +31,7 @@ from pocketmq.broker.services.retention import RetentionService
 from pocketmq.broker.services.saving import SavingService
 from pocketmq.broker.services.upkeep import UpkeepService
 from pocketmq.broker.state.tables import Tables, load_tables
+from pocketmq.broker.state.topics import is_batch_topic
 from pocketmq.clock import Clock
 from pocketmq.message.scan import Filed
 from pocketmq.net import Server
@@ -55,15 +57,24 @@ class RunningBroker:
         port = bound.getsockname()[1]
         self.advertised = advertised(config, port)
         self.store = MessageStore(config.store, clock, store_host=self.advertised.packed())
+        self.tables = load_tables(config, clock)
+        self._declare_batch_topics(self.tables.topics.batch_topics)
+        self.tables.topics.on_change(self._declare_batch_topics)
         self.report: RecoveryReport = self.store.open()
         try:
-            self.tables = load_tables(config, clock)
             self._wire_store()
             self._wire_services()
             self._wire_ports(bound, fast)
         except BaseException:
             self.store.close()
             raise
+
+    def _declare_batch_topics(self, names: Iterable[str]) -> None:
+        """Tell the store of topics with queue.type=BatchCQ before their first message comes."""
+        for name in names:
+            topic = self.tables.topics.find(name)
+            if topic is not None and is_batch_topic(topic):
+                self.store.declare_batch_topic(name)
 
     def _wire_store(self) -> None:
         """What messages go through on their way in."""
@@ -129,12 +140,13 @@ class RunningBroker:
         self.retention = RetentionService(store, tables.topics, clock, config.store.retention)
         self.saving = SavingService(
             config.saving,
-            prompt=(tables.topics, tables.groups, tables.overrides),
+            prompt=(tables.topics, tables.groups, tables.overrides, tables.request_modes),
             timed=(
                 tables.offsets,
                 tables.delays,
                 tables.waiting,
                 tables.transactions,
+                tables.orders,
                 tables.filters,
             ),
         )
@@ -227,7 +239,7 @@ class RunningBroker:
 
     def _arrived(self, arrivals: list[Filed]) -> None:
         self.long_poll.arrived(arrivals)
-        self.models.arrived()
+        self.models.arrived(arrivals)
         self.upkeep.written(self.store.log_end)
 
     async def start(self) -> None:
@@ -251,6 +263,7 @@ class RunningBroker:
         if self.fast_server is not None:
             await self.fast_server.stop()
         self.long_poll.drain()
+        self.models.drain()
         await self.flush.settle()
         await self.server.stop()
         self.long_poll.stop()

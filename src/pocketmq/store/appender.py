@@ -11,9 +11,19 @@ from zlib import crc32
 from pocketmq.clock import Clock
 from pocketmq.errors import PropertiesTooLarge, RecordTooLarge, StoreError
 from pocketmq.message.batch import BatchItem, decode_batch
-from pocketmq.message.flags import TRANSACTION_MASK, TRANSACTION_PREPARED
+from pocketmq.message.flags import (
+    INNER_BATCH,
+    NEEDS_UNWRAP,
+    TRANSACTION_MASK,
+    TRANSACTION_PREPARED,
+)
 from pocketmq.message.positions import LogOffset, QueueOffset
-from pocketmq.message.properties import PROPERTIES_BYTES_MAX
+from pocketmq.message.properties import (
+    INNER_BASE,
+    INNER_NUM,
+    PROPERTIES_BYTES_MAX,
+    encode_properties,
+)
 from pocketmq.message.record import CRC_MASK, record_size, write_record
 from pocketmq.store import properties_crc
 from pocketmq.store.commit_log import CommitLog
@@ -136,6 +146,41 @@ class Appender:
             first = queue_offset if first is None else first
         assert first is not None, "a batch has at least one item"
         return places, first, now_ms
+
+    def append_inner_batch(
+        self,
+        topic: str,
+        queue_id: int,
+        flag: int,
+        sys_flag: int,
+        born_timestamp_ms: int,
+        born_host: bytes,
+        reconsume_times: int,
+        batch: bytes | memoryview,
+        properties: bytes,
+    ) -> tuple[LogOffset, int, QueueOffset, int]:
+        """Append the messages of a wire batch as one record of a batch topic.
+
+        Return (log_offset, size, queue offset of the first message, number of messages). Raise as
+        `append_batch` does.
+        """
+        if sys_flag & TRANSACTION_MASK:
+            raise StoreError("a batch cannot be transactional; send its messages one by one")
+        count = len(decode_batch(batch))
+        if not count:
+            raise StoreError("a batch without messages cannot be stored; send at least one")
+        queues = self._topics.get(topic) or self._queues.topic(topic)
+        next_offsets = queues.next_offsets
+        if not 0 <= queue_id < len(next_offsets) or next_offsets[queue_id] < 0:
+            self._queues.open_queue(queues, queue_id)
+        base = queues.next_offsets[queue_id]
+        own = {INNER_NUM: str(count), INNER_BASE: str(base)}
+        log_offset, size, queue_offset, _ = self.append(
+            topic, queue_id, flag, sys_flag | INNER_BATCH | NEEDS_UNWRAP, born_timestamp_ms,
+            born_host, reconsume_times, 0, batch, properties + encode_properties(own).encode(),
+        )  # fmt: skip
+        queues.next_offsets[queue_id] = queue_offset + count
+        return log_offset, size, queue_offset, count
 
     def _make_room_for_batch(
         self, queues: TopicQueues, born_host: bytes, items: list[BatchItem]

@@ -107,6 +107,7 @@ class MessageStore:
         # The two calls of the hot path go straight to their owners.
         self.append = self._appender.append
         self.append_batch = self._appender.append_batch
+        self.append_inner_batch = self._appender.append_inner_batch
         self.pull = self._reader.pull
 
     # --- opening and closing -------------------------------------------------------------------

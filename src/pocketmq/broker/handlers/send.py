@@ -21,6 +21,7 @@ from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.state.statistics import Statistics
 from pocketmq.broker.state.transactions import TransactionTable
 from pocketmq.errors import MalformedBody, StoreError
+from pocketmq.message.flags import INNER_BATCH
 from pocketmq.message.ids import new_unique_key, offset_message_id
 from pocketmq.message.properties import UNIQUE_KEY, decode_properties, encode_properties
 from pocketmq.message.send_properties import (
@@ -67,6 +68,7 @@ class SendHandler:
         self._open_topics = gate.open_topics
         self._append = store.append
         self._append_batch = store.append_batch
+        self._append_inner_batch = store.append_inner_batch
         self._store_host = replies.store_host
         self._dispatch = dispatch
         self._flush = flush
@@ -235,7 +237,22 @@ class SendHandler:
         if self._is_sync and self._flush.is_full:
             raise send_refusals.too_many_waiting(self._flush.waiting)
         unique_key = properties.get(UNIQUE_KEY, "")
-        if batch:
+        whole = batch and bool(route.sys_flag & INNER_BATCH)
+        if whole:
+            log_offset, size, queue_offset, count = self._append_inner_batch(
+                route.topic,
+                route.queue_id,
+                fields.flag,
+                route.sys_flag,
+                fields.born_timestamp_ms,
+                connection.peer_packed,
+                fields.reconsume_times,
+                body,
+                encode_properties({**route.properties, **self._own}).encode(),
+            )
+            ids = offset_message_id(self._store_host, log_offset)
+            self._statistics.put(route.topic, count, size)
+        elif batch:
             places, queue_offset, _ = self._append_batch(
                 route.topic,
                 route.queue_id,
@@ -270,6 +287,8 @@ class SendHandler:
         if request.flag & FLAG_ONEWAY:
             return None
         answer = self._answer(request, fields.topic, route, ids, queue_offset, unique_key)
+        if whole:
+            answer.fields["batchUniqId"] = unique_key
         waits = self._is_sync and properties.get("WAIT") != "false"
         if is_new:
             connection.answer_later(request, self._when_announced(connection, answer, waits))

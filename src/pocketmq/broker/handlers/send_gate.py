@@ -13,12 +13,12 @@ from pocketmq.broker.services.placing import Placer
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.locks import LockTable
 from pocketmq.broker.state.statistics import Statistics, TopicCounter
-from pocketmq.broker.state.topics import TopicTable
+from pocketmq.broker.state.topics import TopicTable, is_batch_topic
 from pocketmq.clock import Clock
 from pocketmq.errors import Refused
 from pocketmq.message import topics as names
-from pocketmq.message.flags import MULTI_TAGS
-from pocketmq.message.properties import DELAY
+from pocketmq.message.flags import INNER_BATCH, MULTI_TAGS, NEEDS_UNWRAP
+from pocketmq.message.properties import DELAY, UNIQUE_KEY
 from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.codes import ResponseCode
 from pocketmq.protocol.framing import SendFields
@@ -114,12 +114,18 @@ class SendGate:
                 ResponseCode.MESSAGE_ILLEGAL,
                 "INNER_NUM, INNER_BASE and INNER_MULTI_DISPATCH are set by brokers only",
             )
+        if fields.sys_flag & INNER_BATCH and not is_batch_topic(topic):
+            raise Refused(
+                ResponseCode.MESSAGE_ILLEGAL,
+                f"topic {fields.topic!r} keeps no whole batches; its queue.type is not BatchCQ",
+            )
         sys_flag = fields.sys_flag
         if topic.topic_filter_type == "MULTI_TAG":
             sys_flag |= MULTI_TAGS
         self._open(fields.topic, topic)
         if batch:
-            return Route(target, target_queue_id, queue_id, fields.sys_flag, properties)
+            whole = INNER_BATCH | NEEDS_UNWRAP if self._stays_whole(topic, properties) else 0
+            return Route(target, target_queue_id, queue_id, fields.sys_flag | whole, properties)
         placed = self._placer.place_client(
             target, target_queue_id, properties, sys_flag, fields.reconsume_times
         )
@@ -177,6 +183,11 @@ class SendGate:
         if topic is None:
             raise send_refusals.topic_missing(name)
         return topic
+
+    @staticmethod
+    def _stays_whole(topic: TopicConfig, properties: dict[str, str]) -> bool:
+        """Whether a batch is kept as one record, for its consumers to take apart."""
+        return is_batch_topic(topic) and UNIQUE_KEY in properties
 
     def _check_batch(self, topic: str, properties: dict[str, str]) -> None:
         if len(topic) > _BATCH_TOPIC_CHARS_MAX:

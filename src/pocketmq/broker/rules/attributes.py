@@ -1,6 +1,6 @@
 """Attributes of topics: which there are, what they may be, and how a request changes them.
 
-    queue.type       SimpleCQ                                      set once, at creation
+    queue.type       SimpleCQ BatchCQ                              set once, at creation
     cleanup.policy   DELETE                                        set once, at creation
     message.type     NORMAL FIFO DELAY TRANSACTION UNSPECIFIED     may change
     reserve.time     milliseconds, -1 for no limit of its own      may change
@@ -25,7 +25,7 @@ MIXED: Final = "MIXED"
 
 _FIXED: Final = (QUEUE_TYPE, CLEANUP_POLICY)
 _CHOICES: Final = {
-    QUEUE_TYPE: ("SimpleCQ",),
+    QUEUE_TYPE: ("SimpleCQ", "BatchCQ"),
     CLEANUP_POLICY: ("DELETE",),
     MESSAGE_TYPE: ("NORMAL", "FIFO", "DELAY", "TRANSACTION", "UNSPECIFIED"),
 }

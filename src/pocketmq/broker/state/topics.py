@@ -35,6 +35,11 @@ _READ_WRITE = names.PERM_READ_WRITE
 _ALL = names.PERM_READ_WRITE | names.PERM_INHERIT
 
 
+def is_batch_topic(topic: TopicConfig) -> bool:
+    """Whether a topic keeps batches whole: queue.type=BatchCQ."""
+    return topic.attributes.get(QUEUE_TYPE) == BATCH_QUEUE
+
+
 class TopicTable:
     """Finds, makes and changes topics. Changed on the event loop only."""
 
@@ -113,11 +118,7 @@ class TopicTable:
     @property
     def batch_topics(self) -> list[str]:
         """Topics whose queues are kept as batches; the store is told before it opens."""
-        return [
-            name
-            for name, topic in self._topics.items()
-            if topic.attributes.get(QUEUE_TYPE) == BATCH_QUEUE
-        ]
+        return [name for name, topic in self._topics.items() if is_batch_topic(topic)]
 
     # -- changing ---------------------------------------------------------------------------
 

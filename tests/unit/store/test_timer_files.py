@@ -93,7 +93,7 @@ def test_a_start_finds_all_units_whatever_the_wheel_has_lost(
     if (root / "old").exists():
         shutil.move(root / "old", root / "timerwheel")
     units, wheel = opened(root)
-    position = ends[min(flushed, len(delays))] - FILE_BYTES
+    position = ends[min(flushed, len(delays))]
     recover_chains(units, wheel, position, NOW_MS, LOG_END, clean=False, fresh=False)
     assert units.end == end
     for delay in range(31):

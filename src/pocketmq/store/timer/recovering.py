@@ -30,9 +30,17 @@ def recover_chains(
 ) -> None:
     """Find the end of the timer log, and see that the wheel knows all units. Raise StoreError.
 
-    `fresh` says that the wheel was made just now.
+    Everything before `position` was on the disk when it was noted. `fresh` says that the wheel was
+    made just now.
     """
-    end = _mend_recent(units, wheel, position, read_ms, log_end)
+    start = max(position, units.start)
+    if start > units.limit:
+        start = units.start
+    if not clean:
+        # The wheel may lag behind what was noted; a file before that it does not.
+        start = max(start - units.file_bytes, units.start)
+        start -= (start - units.start) % units.file_bytes
+    end = _mend_recent(units, wheel, start, read_ms, log_end)
     units.end = end
     if not clean:
         units.cut(end)
@@ -45,12 +53,8 @@ def recover_chains(
                 _mend(wheel, unit)
 
 
-def _mend_recent(
-    units: TimerLog, wheel: TimerWheel, position: int, read_ms: int, log_end: int
-) -> int:
+def _mend_recent(units: TimerLog, wheel: TimerWheel, start: int, read_ms: int, log_end: int) -> int:
     """Let the wheel know the newest units; return the end of the timer log."""
-    start = max(position, units.start)
-    start -= (start - units.start) % units.file_bytes
     end = start
     for unit in units.walk(start):
         if unit.log_offset + unit.record_bytes > log_end:

@@ -80,6 +80,11 @@ class TimerLog:
         return self._sequence.start
 
     @property
+    def limit(self) -> int:
+        """The first position behind the last file."""
+        return self._sequence.end
+
+    @property
     def file_bytes(self) -> int:
         """The size of each file."""
         return self._sequence.file_size

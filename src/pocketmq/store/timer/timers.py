@@ -84,7 +84,7 @@ class Timers:
         recover_chains(
             self._units,
             self._wheel,
-            progress.log_end - self._units.file_bytes,
+            progress.log_end,
             self.read_ms,
             self._store.confirm_offset,
             clean=clean,

@@ -238,51 +238,7 @@ class SendHandler:
             raise send_refusals.too_many_waiting(self._flush.waiting)
         unique_key = properties.get(UNIQUE_KEY, "")
         whole = batch and bool(route.sys_flag & INNER_BATCH)
-        if whole:
-            log_offset, size, queue_offset, count = self._append_inner_batch(
-                route.topic,
-                route.queue_id,
-                fields.flag,
-                route.sys_flag,
-                fields.born_timestamp_ms,
-                connection.peer_packed,
-                fields.reconsume_times,
-                body,
-                encode_properties({**route.properties, **self._own}).encode(),
-            )
-            ids = offset_message_id(self._store_host, log_offset)
-            self._statistics.put(route.topic, count, size)
-        elif batch:
-            places, queue_offset, _ = self._append_batch(
-                route.topic,
-                route.queue_id,
-                fields.flag,
-                fields.sys_flag,
-                fields.born_timestamp_ms,
-                connection.peer_packed,
-                fields.reconsume_times,
-                body,
-            )
-            size = sum(size for _, size in places)
-            ids = ",".join([offset_message_id(self._store_host, at) for at, _ in places])
-            self._statistics.put(route.topic, len(places), size)
-        else:
-            log_offset, size, queue_offset, _ = self._append(
-                route.topic,
-                route.queue_id,
-                fields.flag,
-                route.sys_flag,
-                fields.born_timestamp_ms,
-                connection.peer_packed,
-                fields.reconsume_times,
-                0,
-                body,
-                encode_properties({**route.properties, **self._own}).encode(),
-            )
-            ids = offset_message_id(self._store_host, log_offset)
-            self._statistics.put(route.topic, 1, size)
-            if route.kind is Kind.HALF:
-                self._transactions.add(fields.topic, 1)
+        ids, queue_offset = self._put(connection.peer_packed, fields, route, body, batch)
         self._dispatch.wake()
         if request.flag & FLAG_ONEWAY:
             return None
@@ -297,6 +253,62 @@ class SendHandler:
             self._flush.hold(connection, _encode_answer, answer)
             return None
         return encode_frame(answer)
+
+    def _put(
+        self,
+        peer: bytes,
+        fields: SendFields,
+        route: Route,
+        body: bytes | memoryview,
+        batch: bool,
+    ) -> tuple[str, int]:
+        """Append what was sent; return its ids and its queue offset. Raise StoreError."""
+        if batch and route.sys_flag & INNER_BATCH:
+            log_offset, size, queue_offset, count = self._append_inner_batch(
+                route.topic,
+                route.queue_id,
+                fields.flag,
+                route.sys_flag,
+                fields.born_timestamp_ms,
+                peer,
+                fields.reconsume_times,
+                body,
+                encode_properties({**route.properties, **self._own}).encode(),
+            )
+            ids = offset_message_id(self._store_host, log_offset)
+            self._statistics.put(route.topic, count, size)
+        elif batch:
+            places, queue_offset, _ = self._append_batch(
+                route.topic,
+                route.queue_id,
+                fields.flag,
+                fields.sys_flag,
+                fields.born_timestamp_ms,
+                peer,
+                fields.reconsume_times,
+                body,
+            )
+            size = sum(size for _, size in places)
+            ids = ",".join([offset_message_id(self._store_host, at) for at, _ in places])
+            self._statistics.put(route.topic, len(places), size)
+        else:
+            log_offset, size, queue_offset, _ = self._append(
+                route.topic,
+                route.queue_id,
+                fields.flag,
+                route.sys_flag,
+                fields.born_timestamp_ms,
+                peer,
+                fields.reconsume_times,
+                0,
+                body,
+                encode_properties({**route.properties, **self._own}).encode(),
+            )
+            ids = offset_message_id(self._store_host, log_offset)
+            self._statistics.put(route.topic, 1, size)
+            if route.kind is Kind.HALF:
+                self._transactions.add(fields.topic, 1)
+        return ids, queue_offset
 
     def _answer(
         self,

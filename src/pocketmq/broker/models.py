@@ -18,6 +18,7 @@ from pocketmq.broker.handlers.send_gate import SendGate
 from pocketmq.broker.handlers.timers import TimersHandler
 from pocketmq.broker.handlers.topics import Settle
 from pocketmq.broker.handlers.transactions import TransactionsHandler
+from pocketmq.broker.pops import Pops
 from pocketmq.broker.routes import Routed
 from pocketmq.broker.services.broadcast import BroadcastService
 from pocketmq.broker.services.cold_reads import ColdReadService
@@ -32,6 +33,7 @@ from pocketmq.broker.services.transactions import TransactionService
 from pocketmq.broker.state.broadcast import BroadcastTable
 from pocketmq.broker.state.tables import Tables
 from pocketmq.clock import Clock
+from pocketmq.message.scan import Filed
 from pocketmq.message.topics import TIMER_TOPIC
 from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.replies import SendReplies
@@ -110,6 +112,19 @@ class Models:
         self.transaction_checks = _transaction_checks(ground, self.transactions)
         tables.topics.on_change(self._forget_topics)
         self._services += (self.transactions,)
+        self.pops = Pops(
+            config.identity,
+            ground.clock,
+            store,
+            tables,
+            ground.intake,
+            ground.dispatch,
+            ground.cold_reads,
+            ground.settle,
+            self.timer,
+            config.timers.precision_ms,
+        )
+        self._services += self.pops.services
         if not _is_replica(config):
             self._services += (self.transaction_checks,)
 
@@ -143,6 +158,7 @@ class Models:
                 ground.config.identity.region,
             ),
             TimersHandler(self.timer),
+            *self.pops.handlers(),
             TransactionsHandler(
                 self.transactions,
                 self.transaction_checks,
@@ -152,8 +168,9 @@ class Models:
             ),
         ]
 
-    def arrived(self) -> None:
+    def arrived(self, arrivals: list[Filed]) -> None:
         """Messages were filed."""
+        self.pops.poll.arrived(arrivals)
         if self.timer is not None:
             self.timer.arrived()
 
@@ -170,6 +187,11 @@ class Models:
         for name in names:
             if tables.topics.find(name) is None:
                 tables.transactions.forget(name)
+                tables.orders.forget(name)
+
+    def drain(self) -> None:
+        """Answer who waits: nothing will come while this broker stops."""
+        self.pops.poll.drain()
 
     def start(self) -> None:
         """Start their services in order."""

@@ -10,7 +10,14 @@ from pocketmq.net import Handler
 from pocketmq.net.connection import FrameHandler
 from pocketmq.protocol.codes import RequestCode
 
-FULL_PORT_ONLY: Final = frozenset((RequestCode.PULL_MESSAGE, RequestCode.LITE_PULL_MESSAGE))
+FULL_PORT_ONLY: Final = frozenset(
+    (
+        RequestCode.PULL_MESSAGE,
+        RequestCode.LITE_PULL_MESSAGE,
+        RequestCode.POP_MESSAGE,
+        RequestCode.NOTIFICATION,
+    )
+)
 """Not served on the fast port, where a held pull would be in the way of sends."""
 
 

@@ -101,6 +101,16 @@ class TimerService:
             self._thread.shutdown(wait=True)
         self._timers.close(self._clock.now_ms())
 
+    @property
+    def read_ms(self) -> int:
+        """Everything due before this tick is delivered."""
+        return self._timers.read_ms
+
+    @property
+    def queue_offset(self) -> int:
+        """Everything before this in the timer's queue has entered the timer."""
+        return self._timers.queue_offset
+
     def arrived(self) -> None:
         """Messages were filed; look whether any are for the timer."""
         end = self._store.queue_offsets(TIMER_TOPIC, 0)[1]

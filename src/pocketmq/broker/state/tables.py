@@ -12,7 +12,9 @@ from pocketmq.broker.state.filters import FilterTable
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.locks import LockTable
 from pocketmq.broker.state.offsets import OffsetTable
+from pocketmq.broker.state.order_info import OrderTable
 from pocketmq.broker.state.overrides import OverrideTable
+from pocketmq.broker.state.pop import RequestModes
 from pocketmq.broker.state.statistics import Statistics
 from pocketmq.broker.state.table_file import TableFile
 from pocketmq.broker.state.timers import WaitingTable
@@ -35,6 +37,8 @@ class Tables:
     delays: DelayTable
     waiting: WaitingTable
     transactions: TransactionTable
+    orders: OrderTable
+    request_modes: RequestModes
     filters: FilterTable
 
 
@@ -67,6 +71,10 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
         file=TableFile(directory / "consumerFilter.json"),
     )
     filters.load()
+    orders = OrderTable(clock, file=TableFile(directory / "consumerOrderInfo.json"))
+    orders.load()
+    modes = RequestModes(clock, file=TableFile(directory / "messageRequestMode.json"))
+    modes.load()
     return Tables(
         topics,
         groups,
@@ -78,5 +86,7 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
         delays,
         waiting,
         transactions,
+        orders,
+        modes,
         filters,
     )

@@ -1,8 +1,4 @@
-"""Whole tables for replicas: GET_ALL_CONSUMER_OFFSET (43), GET_ALL_DELAY_OFFSET (45) and
-GET_ALL_MESSAGE_REQUEST_MODE (402).
-
-The last one is empty: this broker sets no request modes.
-"""
+"""Whole tables for replicas: GET_ALL_CONSUMER_OFFSET (43) and GET_ALL_DELAY_OFFSET (45)."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ from collections.abc import Mapping
 from pocketmq.broker.state.delay import DelayTable
 from pocketmq.broker.state.offsets import OffsetTable
 from pocketmq.net import Connection, Handler
-from pocketmq.protocol.bodies.pop import MessageRequestModes
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import Command
 
@@ -28,7 +23,6 @@ class DumpsHandler:
         return {
             RequestCode.GET_ALL_CONSUMER_OFFSET: self.consumer_offsets,
             RequestCode.GET_ALL_DELAY_OFFSET: self.delay_offsets,
-            RequestCode.GET_ALL_MESSAGE_REQUEST_MODE: self.request_modes,
         }
 
     def consumer_offsets(self, connection: Connection, command: Command) -> Command:
@@ -38,7 +32,3 @@ class DumpsHandler:
     def delay_offsets(self, connection: Connection, command: Command) -> Command:
         """How far each delay level is delivered."""
         return command.reply(body=self._delays.encode())
-
-    def request_modes(self, connection: Connection, command: Command) -> Command:
-        """Which groups pop."""
-        return command.reply(body=MessageRequestModes().to_json())

@@ -1,0 +1,103 @@
+"""Who consumes which queue: QUERY_ASSIGNMENT (400), and how: SET_MESSAGE_REQUEST_MODE (401)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+
+from pocketmq.broker.handlers.topics import Settle
+from pocketmq.broker.rules import assignments as rules
+from pocketmq.broker.state.clients import ClientTable
+from pocketmq.broker.state.groups import GroupTable
+from pocketmq.broker.state.pop import RequestModes
+from pocketmq.broker.state.topics import TopicTable
+from pocketmq.errors import Refused
+from pocketmq.message.topics import RETRY_PREFIX
+from pocketmq.net import Connection, Handler
+from pocketmq.protocol.bodies.pop import (
+    AssignmentReply,
+    AssignmentRequest,
+    MessageRequestMode,
+    QueueAssignment,
+)
+from pocketmq.protocol.bodies.queues import MessageQueue
+from pocketmq.protocol.codes import RequestCode, ResponseCode
+from pocketmq.protocol.command import Command
+
+
+class AssignmentsHandler:
+    """Assigns this broker's queues."""
+
+    def __init__(
+        self,
+        modes: RequestModes,
+        topics: TopicTable,
+        groups: GroupTable,
+        clients: ClientTable,
+        settle: Settle,
+        broker: str,
+    ) -> None:
+        self._modes = modes
+        self._topics = topics
+        self._groups = groups
+        self._clients = clients
+        self._settle = settle
+        self._broker = broker
+
+    def routes(self) -> Mapping[int, Handler]:
+        """Request code -> handler."""
+        return {
+            RequestCode.QUERY_ASSIGNMENT: self.query,
+            RequestCode.SET_MESSAGE_REQUEST_MODE: self.set_mode,
+            RequestCode.GET_ALL_MESSAGE_REQUEST_MODE: self.all_modes,
+        }
+
+    def query(self, connection: Connection, command: Command) -> Command:
+        """The queues of one client."""
+        request = AssignmentRequest.from_json(command.body)
+        return command.reply(body=AssignmentReply(self._assigned(request)).to_json())
+
+    def _assigned(self, request: AssignmentRequest) -> tuple[QueueAssignment, ...] | None:
+        topic, group = request.topic, request.consumer_group
+        config, members = self._topics.find(topic), self._clients.consumer_group(group)
+        if config is None:
+            return None
+        every = [MessageQueue(topic, self._broker, i) for i in range(config.read_queue_nums)]
+        set_mode = None if topic.startswith(RETRY_PREFIX) else self._modes.find(topic, group)
+        mode = set_mode.mode if set_mode is not None else "PULL"
+        if request.message_model != "BROADCASTING":
+            if members is None or request.strategy_name not in rules.STRATEGIES:
+                return None
+            share = set_mode.pop_share_queue_num if set_mode is not None else -1
+            every = rules.assign(
+                every,
+                members.client_ids,
+                request.client_id,
+                request.strategy_name,
+                share if mode == "POP" else None,
+            )
+        return tuple(QueueAssignment(queue, mode) for queue in every)
+
+    def set_mode(self, connection: Connection, command: Command) -> Awaitable[Command]:
+        """Let a group PULL or POP a topic."""
+        asked = MessageRequestMode.from_json(command.body)
+        if asked.topic.startswith(RETRY_PREFIX):
+            raise Refused(ResponseCode.NO_PERMISSION, "retry topics are always pulled")
+        if self._topics.find(asked.topic) is None:
+            raise Refused(ResponseCode.TOPIC_NOT_EXIST, f"topic {asked.topic!r} does not exist")
+        if self._groups.find_or_create(asked.consumer_group) is None:
+            raise Refused(
+                ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
+                f"consumer group {asked.consumer_group!r} does not exist",
+            )
+        if asked.mode not in ("PULL", "POP"):
+            raise Refused(ResponseCode.INVALID_PARAMETER, f"mode {asked.mode!r} is not PULL or POP")
+        self._modes.put(asked)
+        return self._settled(command)
+
+    async def _settled(self, command: Command) -> Command:
+        await self._settle()
+        return command.reply()
+
+    def all_modes(self, connection: Connection, command: Command) -> Command:
+        """What was set, for replicas."""
+        return command.reply(body=self._modes.encode())

@@ -48,6 +48,8 @@ _REMOVING = PullStatus.MESSAGE_WAS_REMOVING
 _PULL_BYTES_MAX = 128 * 1024 * 1024
 
 Accept = Callable[[memoryview], bool]
+"""Whether a whole record is wanted. One with a method `choose` looks at many records at a time."""
+Choose = Callable[[memoryview], list[int]]
 
 _log = logging.getLogger(__name__)
 
@@ -372,29 +374,42 @@ class Reader:
         return result.count >= count_max or result.bytes + size > bytes_max
 
 
+def _singly(accept: Accept) -> Choose:
+    """Look at the records of a stretch one by one; the sizes of unwanted ones are negative."""
+
+    def choose(stretch: memoryview) -> list[int]:
+        sizes = []
+        at = 0
+        while at < len(stretch):
+            size = int.from_bytes(stretch[at : at + 4], "big")
+            sizes.append(size if accept(stretch[at : at + size]) else -size)
+            at += size
+        return sizes
+
+    return choose
+
+
 class _Accepted:
     """The records of one answer that a filter accepts; neighbours share a view."""
 
-    __slots__ = ("_accept", "_bytes_max", "_count_max", "is_full", "limits", "passed", "result")
+    __slots__ = ("_bytes_max", "_choose", "_count_max", "is_full", "limits", "passed", "result")
 
     def __init__(self, result: PullResult, accept: Accept, limits: PullLimits) -> None:
         self.result = result
         self.limits = limits
         self.passed = 0
         self.is_full = False
-        self._accept = accept
+        self._choose: Choose = getattr(accept, "choose", None) or _singly(accept)
         self._count_max = min(limits.count_max, limits.count_recent_max)
         self._bytes_max = min(limits.bytes_max, limits.bytes_recent_max)
 
     def take(self, view: memoryview) -> bool:
-        """Take what is accepted of a stretch of whole records; False when there is no more room."""
-        result, accept = self.result, self._accept
+        """Take what is accepted of a stretch of whole records; False when one had no room."""
+        result = self.result
         count, total = result.count, result.bytes
         begin = at = 0
-        end = len(view)
-        while at < end:
-            size = int.from_bytes(view[at : at + 4], "big")
-            if accept(view[at : at + size]):
+        for size in self._choose(view):
+            if size > 0:
                 if count and (count >= self._count_max or total + size > self._bytes_max):
                     result.next_offset = int.from_bytes(view[at + 20 : at + 28], "big")
                     self.is_full = True
@@ -402,6 +417,7 @@ class _Accepted:
                 count += 1
                 total += size
             else:
+                size = -size
                 if begin < at:
                     result.views.append(view[begin:at])
                 begin = at + size
@@ -409,7 +425,9 @@ class _Accepted:
         if begin < at:
             result.views.append(view[begin:at])
         result.count, result.bytes = count, total
-        return not self.is_full
+        has_room = not self.is_full
+        self.is_full = self.is_full or count >= self._count_max
+        return has_room
 
 
 def _memory_bytes() -> int:

@@ -6,6 +6,7 @@ import pytest
 
 from pocketmq.errors import SubscriptionInvalid
 from pocketmq.filtering.sql import compile_sql
+from pocketmq.filtering.sql.filters import stretch_values, stretch_values_plain
 from pocketmq.message.properties import encode_properties
 
 MESSAGE = {
@@ -160,3 +161,38 @@ def test_the_last_of_two_properties_with_one_name_counts_and_empty_ones_do_not()
 
 def test_one_expression_is_compiled_once() -> None:
     assert compile_sql("a = 1") is compile_sql("a = 1")
+
+
+def _record(properties: bytes, *, wide: bool = False, topic: str = "T") -> bytes:
+    host = bytes(20 if wide else 8)
+    flags = 0x30 if wide else 0
+    body = b"body"
+    head = b"\xda\xa3\x20\xa7" + bytes(28) + flags.to_bytes(4, "big") + bytes(8)
+    tail = host + bytes(8) + host + bytes(12) + len(body).to_bytes(4, "big") + body
+    name = topic.encode()
+    rest = head + tail + bytes([len(name)]) + name + len(properties).to_bytes(2, "big") + properties
+    return (len(rest) + 4).to_bytes(4, "big") + rest
+
+
+def test_both_readers_of_properties_find_the_same() -> None:
+    strings = [
+        b"",
+        b"a\x01new",
+        b"a\x01old\x02a\x01new\x02",
+        b"a\x01new\x02a\x01\x02",
+        b"aa\x01x\x02b\x01a\x01y\x02\x01z\x02a",
+        "a\x01größe\x02b\x01".encode() + b"\xff\x02",
+    ]
+    stretch = b"".join(_record(text, wide=bool(n % 2)) for n, text in enumerate(strings))
+    names = (b"a", b"b", b"missing")
+    plain = stretch_values_plain(stretch, names)
+    assert len(plain) == len(strings)
+    assert stretch_values(memoryview(stretch), names) == plain
+    assert [values[0] for _, values in plain] == [None, "new", "new", "new", None, "größe"]
+
+
+def test_records_are_chosen_by_their_properties() -> None:
+    stretch = memoryview(_record(b"a\x017") + _record(b"a\x018") + _record(b"a\x01x"))
+    sizes = compile_sql("a > 7").choose(stretch)
+    assert [size > 0 for size in sizes] == [False, True, False]
+    assert sum(map(abs, sizes)) == len(stretch)

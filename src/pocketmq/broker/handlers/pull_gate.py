@@ -125,8 +125,8 @@ class PullGate:
         if not fields[5] & HAS_SUBSCRIPTION:
             known = self._filters.find(topic, group)
             if known is not None:
-                return known.compiled.accept
-        return compile_sql(wanted.expression).accept
+                return known.compiled
+        return compile_sql(wanted.expression)
 
     def _accept_retry(self, record: memoryview, group: str) -> bool:
         """Whether a retried message suits the filter of its group on the topic it was sent to."""

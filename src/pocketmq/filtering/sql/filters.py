@@ -8,9 +8,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from pocketmq import _speedups
 from pocketmq.filtering.sql.evaluate import Unconvertible, compile_tree, names_in
 from pocketmq.filtering.sql.parser import parse
 from pocketmq.message.properties import decode_property_bytes
+from pocketmq.message.record import RECORD_BYTES_MIN, Buffer
 
 _COMPILED_MAX: Final = 1024
 
@@ -24,49 +26,67 @@ _MAGIC_V2_LOW: Final = 0xAB
 
 
 class SqlFilter:
-    """One expression, compiled once. Safe to share: it keeps nothing of the messages it sees."""
+    """One expression, compiled once. Safe to share: it keeps nothing of the messages it sees.
 
-    __slots__ = ("_evaluate", "_needles", "expression", "names")
+    Called with a whole stored record, it tells whether the record is wanted.
+    """
+
+    __slots__ = ("_evaluate", "_names", "expression", "names")
 
     def __init__(self, expression: str) -> None:
         tree = parse(expression)
         self.expression = expression
         self.names = tuple(names_in(tree))
-        self._needles = [(b"\x02%b\x01" % name.encode(), len(name) + 2) for name in self.names]
+        self._names = tuple(name.encode() for name in self.names)
         places = {name: place for place, name in enumerate(self.names)}
         self._evaluate = compile_tree(tree, places)
 
-    def accept(self, record: memoryview) -> bool:
+    def __call__(self, record: memoryview) -> bool:
         """Whether a whole stored record is wanted."""
-        return self.matches(properties_of(record))
+        sizes = self.choose(record)
+        return bool(sizes) and sizes[0] > 0
+
+    def choose(self, stretch: memoryview) -> list[int]:
+        """The sizes of the whole records in a stretch of the log, negative for unwanted ones."""
+        evaluate = self._evaluate
+        sizes = []
+        for size, values in stretch_values(stretch, self._names):
+            try:
+                sizes.append(size if evaluate(values) is True else -size)
+            except Unconvertible:
+                sizes.append(-size)
+        return sizes
 
     def matches(self, properties: bytes) -> bool:
         """Whether a message with these stored properties is wanted."""
-        data = b"\x02" + properties
-        values: list[str | None] = []
-        for needle, length in self._needles:
-            at = data.rfind(needle)
-            if at < 0:
-                values.append(None)
-                continue
-            at += length
-            end = data.find(b"\x02", at)
-            value = data[at:end] if end >= 0 else data[at:]
-            if not value:
-                return self._matches_decoded(properties)
-            values.append(str(value, "utf-8", "replace"))
-        try:
-            return self._evaluate(values) is True
-        except Unconvertible:
-            return False
-
-    def _matches_decoded(self, properties: bytes) -> bool:
-        """The long way, for strings with parts that are no properties."""
         found = decode_property_bytes(properties)
         try:
             return self._evaluate([found.get(name) for name in self.names]) is True
         except Unconvertible:
             return False
+
+
+def stretch_values_plain(
+    data: Buffer, names: tuple[bytes, ...]
+) -> list[tuple[int, list[str | None]]]:
+    """(size, values of the names) of each whole record in a stretch of the log."""
+    view = memoryview(data)
+    found: list[tuple[int, list[str | None]]] = []
+    at = 0
+    while len(view) - at >= RECORD_BYTES_MIN:
+        size = int.from_bytes(view[at : at + 4], "big")
+        if not RECORD_BYTES_MIN <= size <= len(view) - at:
+            break
+        properties = decode_property_bytes(properties_of(view[at : at + size]))
+        found.append((size, [properties.get(name.decode()) for name in names]))
+        at += size
+    return found
+
+
+if _speedups.has("filters"):
+    from pocketmq._speedups.filters import stretch_values as stretch_values
+else:
+    stretch_values = stretch_values_plain
 
 
 def properties_of(record: memoryview) -> bytes:

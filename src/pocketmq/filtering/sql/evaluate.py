@@ -167,7 +167,9 @@ def _property_and_whole(
 
     def ordered(values: Values) -> Value:
         text = left(values)
-        return None if text is None else holds(to_whole(text, limit), number)  # type: ignore[arg-type]
+        if not isinstance(text, str):
+            return None
+        return holds(to_whole(text, limit), number)
 
     return ordered
 

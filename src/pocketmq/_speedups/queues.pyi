@@ -6,9 +6,7 @@ from pocketmq.store.pull_scan import PullLimits
 def put_entry(
     data: bytearray | mmap.mmap, position: int, log_offset: int, size: int, tag_hash: int
 ) -> None: ...
-def count_entries(
-    data: Buffer, position: int, limit: int, previous: int
-) -> tuple[int, int]: ...
+def count_entries(data: Buffer, position: int, limit: int, previous: int) -> tuple[int, int]: ...
 def select_extents(
     data: Buffer,
     position: int,

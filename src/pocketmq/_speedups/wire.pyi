@@ -1,8 +1,6 @@
 from pocketmq.protocol.framing import Frame
 
-def scan_frames(
-    data: bytes, position: int, frame_bytes_max: int
-) -> tuple[list[Frame], int]: ...
+def scan_frames(data: bytes, position: int, frame_bytes_max: int) -> tuple[list[Frame], int]: ...
 def encode_send_reply(
     store_host: bytes,
     json_tail: bytes,

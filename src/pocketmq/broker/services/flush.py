@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from pocketmq.clock import Clock
-from pocketmq.errors import StoreError
 from pocketmq.net import Connection
 from pocketmq.store import MessageStore
 from pocketmq.store.config import FlushConfig
@@ -156,7 +155,7 @@ class FlushService:
         error: Exception | None = None
         try:
             self._store.flush_log()
-        except (StoreError, OSError) as failure:
+        except Exception as failure:  # noqa: BLE001 - whatever it is, those who wait must hear
             error = failure
         try:
             self._loop.call_soon_threadsafe(self._landed, error)

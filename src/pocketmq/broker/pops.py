@@ -66,7 +66,18 @@ class Pops:
             )
             if identity.role != "SLAVE":
                 self.services = (self.poll, self.revive)
-        self._handlers: list[Routed] = [
+        self._handlers = self._build_handlers(store, tables, cold_reads, settle, clock, broker)
+
+    def _build_handlers(
+        self,
+        store: MessageStore,
+        tables: Tables,
+        cold_reads: ColdReadService,
+        settle: Settle,
+        clock: Clock,
+        broker: str,
+    ) -> list[Routed]:
+        return [
             PopHandler(
                 self.service,
                 self.revive,

@@ -46,7 +46,8 @@ LANGUAGES: Final = (
 _LANGUAGE_NUMBERS: Final = {name: number for number, name in enumerate(LANGUAGES)}
 _LANGUAGE_UNKNOWN: Final = 7  # OTHER
 
-_scan_json: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_decoder: Any = json.JSONDecoder()  # `scan_once` is public, but its type is not told
+_scan_json: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
 _HEAD = struct.Struct(">hBhii")
 _U32 = struct.Struct(">i")
 _ENTRY_KEY = struct.Struct(">h")

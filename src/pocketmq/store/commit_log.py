@@ -55,6 +55,7 @@ class CommitLog:
         self._synced_file: MappedFile | None = None
         self._sync_descriptor = -1
         self._extending = threading.Lock()
+        self._begun = -1  # where the newest file starts that the appender took
         self._ahead_bytes = min(config.reserve_step_bytes, sequence.file_size)
         self.target: mmap.mmap | bytearray = _EMPTY
         self.position = 0
@@ -108,10 +109,12 @@ class CommitLog:
     def _roll(self) -> MappedFile:
         tail = self._tail
         start = self.end if tail is None else tail.end
-        following, self._prepared = self._prepared, None
-        if following is None or following.start != start:
-            following = self._sequence.create(start)
-            following.reserve(BLANK_BYTES_MIN, _PART_BYTES)
+        with self._extending:
+            following, self._prepared = self._prepared, None
+            if following is None or following.start != start:
+                following = self._sequence.create(start)
+                following.reserve(BLANK_BYTES_MIN, _PART_BYTES)
+            self._begun = start
         following.map()
         if tail is not None:
             remaining = tail.end - self.end
@@ -258,8 +261,13 @@ class CommitLog:
         while tail.reserved < tail.size and tail.reserved - (self.end - tail.start) < ahead:
             # A small part at a time: the writer may have to wait for this lock.
             with self._extending:
-                first = max(tail.reserved, self.end - tail.start)
+                if self._begun > tail.start:
+                    break  # the appender has left this file, whose end stays as it is
+                before = tail.reserved
+                first = max(before, self.end - tail.start)
                 self._extend(tail, min(first + _PART_BYTES, tail.size))
+                if tail.reserved == before:
+                    break  # less than a page is left; the appender takes it itself
             space.give_way()
             worked = True
         return worked
@@ -271,13 +279,20 @@ class CommitLog:
             return False
         if tail is not None and tail.end - self.end >= max(2 * ahead, tail.size // 8):
             return False
-        following = self._sequence.create(start)
-        while following.reserved < min(ahead, following.size):
-            self._extend(following, min(following.reserved + _PART_BYTES, following.size))
-        # The appender may have made the same file meanwhile; then this one is not needed.
-        if self._tail is tail:
-            self._prepared = following
-        return True
+        following: MappedFile | None = None
+        while True:
+            # Once the appender has begun this file itself, it is not touched any more: it would be
+            # made anew, or overwritten with zeros, while messages are written to it.
+            with self._extending:
+                if self._begun >= start:
+                    return True
+                if following is None:
+                    following = self._sequence.create(start)
+                if following.reserved >= min(ahead, following.size):
+                    self._prepared = following
+                    return True
+                self._extend(following, min(following.reserved + _PART_BYTES, following.size))
+            space.give_way()
 
     def _extend(self, file: MappedFile, last: int) -> None:
         first = file.reserved

@@ -21,7 +21,7 @@ from pocketmq.broker.services.pops import PopService, Wish
 from pocketmq.broker.services.revive import ReviveService
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.offsets import OffsetTable
-from pocketmq.broker.state.order_info import OrderTable
+from pocketmq.broker.state.ordered_pops import OrderTable
 from pocketmq.broker.state.topics import TopicTable
 from pocketmq.clock import Clock
 from pocketmq.errors import Refused, StoreError, SubscriptionInvalid

@@ -16,7 +16,7 @@ from pocketmq.broker.rules import pop as rules
 from pocketmq.broker.rules.pop import CheckPoint, Handle
 from pocketmq.broker.services.revive import ReviveService
 from pocketmq.broker.state.offsets import OffsetTable
-from pocketmq.broker.state.order_info import OrderTable, held, order_count_info
+from pocketmq.broker.state.ordered_pops import OrderTable, held, order_count_info
 from pocketmq.broker.state.statistics import Statistics
 from pocketmq.broker.state.topics import TopicTable
 from pocketmq.clock import Clock

@@ -12,7 +12,7 @@ from pocketmq.broker.state.filters import FilterTable
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.locks import LockTable
 from pocketmq.broker.state.offsets import OffsetTable
-from pocketmq.broker.state.order_info import OrderTable
+from pocketmq.broker.state.ordered_pops import OrderTable
 from pocketmq.broker.state.overrides import OverrideTable
 from pocketmq.broker.state.pop import RequestModes
 from pocketmq.broker.state.statistics import Statistics

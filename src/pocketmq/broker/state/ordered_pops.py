@@ -18,7 +18,7 @@ from pocketmq.errors import MalformedBody
 
 
 @dataclass(slots=True)
-class OrderInfo:
+class OrderedPop:
     """The last ordered pop of one queue by one group."""
 
     pop_time_ms: int
@@ -65,9 +65,9 @@ class OrderInfo:
         return tree
 
 
-def _from_tree(tree: dict[str, Any]) -> OrderInfo:
+def _from_tree(tree: dict[str, Any]) -> OrderedPop:
     first, *steps = (int(offset) for offset in tree["o"])
-    return OrderInfo(
+    return OrderedPop(
         int(tree["popTime"]),
         int(tree.get("i") or 0),
         [first, *(first + step for step in steps)],
@@ -83,7 +83,7 @@ class OrderTable:
     """Remembers ordered pops by group, topic and queue. Changed on the event loop only."""
 
     def __init__(self, clock: Clock, *, file: TableFile | None = None) -> None:
-        self._infos: dict[tuple[str, str], dict[int, OrderInfo]] = {}
+        self._infos: dict[tuple[str, str], dict[int, OrderedPop]] = {}
         self.file = file
         self.changes = ChangeLog(clock)
 
@@ -102,11 +102,11 @@ class OrderTable:
         ]
         return encode_table({"table": rows})
 
-    def find(self, topic: str, group: str, queue_id: int) -> OrderInfo | None:
+    def find(self, topic: str, group: str, queue_id: int) -> OrderedPop | None:
         """The last ordered pop of a queue."""
         return self._infos.get((topic, group), {}).get(queue_id)
 
-    def popped(self, topic: str, group: str, queue_id: int, info: OrderInfo) -> None:
+    def popped(self, topic: str, group: str, queue_id: int, info: OrderedPop) -> None:
         """A group took messages in order; those it had before are counted once more."""
         before = self.find(topic, group, queue_id)
         if before is not None:
@@ -122,7 +122,7 @@ class OrderTable:
         self._infos.setdefault((topic, group), {})[queue_id] = info
         self.changes.touched()
 
-    def acknowledge(self, info: OrderInfo, offset: int) -> int | None:
+    def acknowledge(self, info: OrderedPop, offset: int) -> int | None:
         """Note an ack; return where the group is now, or None when the pop did not hold it."""
         if offset not in info.offsets:
             return None
@@ -130,7 +130,7 @@ class OrderTable:
         self.changes.touched()
         return info.next_offset
 
-    def hide(self, info: OrderInfo, offset: int, until_ms: int) -> None:
+    def hide(self, info: OrderedPop, offset: int, until_ms: int) -> None:
         """A message is to be visible at another moment."""
         if offset in info.offsets:
             info.visible_at[offset] = until_ms
@@ -145,7 +145,7 @@ class OrderTable:
             self.changes.touched()
 
 
-def order_count_info(retry_flag: int, queue_id: int, info: OrderInfo) -> str:
+def order_count_info(retry_flag: int, queue_id: int, info: OrderedPop) -> str:
     """How often each message of a pop was handed out before."""
     parts = [f"{retry_flag} qo{queue_id}%{offset} {count}" for offset, count in info.counts.items()]
     every = len(info.counts) == len(info.offsets)
@@ -153,10 +153,10 @@ def order_count_info(retry_flag: int, queue_id: int, info: OrderInfo) -> str:
     return ";".join([*parts, f"{retry_flag} {queue_id} {least}"])
 
 
-def _decode(content: bytes) -> dict[tuple[str, str], dict[int, OrderInfo]]:
+def _decode(content: bytes) -> dict[tuple[str, str], dict[int, OrderedPop]]:
     try:
         table = json.loads(content).get("table") or {}
-        found: dict[tuple[str, str], dict[int, OrderInfo]] = {}
+        found: dict[tuple[str, str], dict[int, OrderedPop]] = {}
         for name, queues in table.items():
             topic, _, group = name.partition("@")
             found[(topic, group)] = {
@@ -169,6 +169,6 @@ def _decode(content: bytes) -> dict[tuple[str, str], dict[int, OrderInfo]]:
 
 def held(
     offsets: Sequence[int], pop_time_ms: int, invisible_ms: int, attempt: str | None
-) -> OrderInfo:
+) -> OrderedPop:
     """A fresh pop."""
-    return OrderInfo(pop_time_ms, invisible_ms, list(offsets), attempt, 0, pop_time_ms)
+    return OrderedPop(pop_time_ms, invisible_ms, list(offsets), attempt, 0, pop_time_ms)

@@ -21,7 +21,7 @@ from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.state.statistics import Statistics
 from pocketmq.broker.state.transactions import TransactionTable
 from pocketmq.errors import MalformedBody, StoreError
-from pocketmq.message.flags import INNER_BATCH
+from pocketmq.message.flags import INNER_BATCH, NEEDS_UNWRAP
 from pocketmq.message.ids import new_unique_key, offset_message_id
 from pocketmq.message.properties import UNIQUE_KEY, decode_properties, encode_properties
 from pocketmq.message.send_properties import (
@@ -41,6 +41,7 @@ from pocketmq.protocol.replies import SendReplies, send_reply_fields
 from pocketmq.store import MessageStore
 
 _UNUSUAL: Final = REWRITE | SPECIAL | UNTERMINATED
+_BATCH_FLAGS: Final = NEEDS_UNWRAP | INNER_BATCH
 _PLAIN_BODY_BYTES_MAX: Final = 64 * 1024
 _REMOVED: Final = ("POP_CK", "__CRC32#")
 
@@ -109,6 +110,7 @@ class SendHandler:
         if (
             open_topic is None
             or marks & _UNUSUAL
+            or sys_flag & _BATCH_FLAGS
             or not unique_key
             or batch
             or not 0 <= queue_id < open_topic.queue_count

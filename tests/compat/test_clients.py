@@ -32,6 +32,7 @@ def name_of(value: object) -> str:
     return value.name if isinstance(value, Peer) else str(value)
 
 
+@pytest.mark.model("normal")
 @pytest.mark.parametrize(("peer", "mode"), MODES, ids=name_of)
 def test_every_message_sent_is_pushed_exactly_once(
     peer: Peer, mode: str, drivers: Drivers, new_topic: NewTopic
@@ -52,6 +53,7 @@ def test_every_message_sent_is_pushed_exactly_once(
         assert len({outcome["message_id"] for outcome in sent}) == len(wanted)
 
 
+@pytest.mark.model("tags")
 def test_a_push_consumer_gets_only_the_tags_it_subscribed(
     peer: Peer, drivers: Drivers, new_topic: NewTopic
 ) -> None:
@@ -72,6 +74,7 @@ def test_a_push_consumer_gets_only_the_tags_it_subscribed(
     assert bodies(received) == sorted(wanted + late)
 
 
+@pytest.mark.model("broadcast")
 def test_broadcast_reaches_every_consumer(
     peer: Peer, drivers: Drivers, new_topic: NewTopic
 ) -> None:
@@ -103,6 +106,7 @@ def _has(drivers: list[Driver], consumer: str, wanted: list[str]) -> bool:
     return set(wanted) <= {body for driver in drivers for body in driver.bodies(consumer)}
 
 
+@pytest.mark.model("pull")
 @pytest.mark.parametrize("peer", PULLERS, ids=name_of)
 def test_a_pull_consumer_reads_a_whole_topic(
     peer: Peer, drivers: Drivers, new_topic: NewTopic
@@ -118,6 +122,7 @@ def test_a_pull_consumer_reads_a_whole_topic(
     assert bodies(read) == sorted(wanted)
 
 
+@pytest.mark.model("lite_pull")
 @pytest.mark.parametrize("peer", LITE_PULLERS, ids=name_of)
 def test_a_lite_pull_consumer_polls_subscribed_and_assigned_queues(
     peer: Peer, drivers: Drivers, new_topic: NewTopic
@@ -136,6 +141,7 @@ def test_a_lite_pull_consumer_polls_subscribed_and_assigned_queues(
     assert bodies(assigned) == sorted(wanted)
 
 
+@pytest.mark.model("sharing")
 def test_two_consumers_share_a_topic_and_one_takes_over_when_the_other_leaves(
     peer: Peer, drivers: Drivers, new_topic: NewTopic, cluster: Cluster
 ) -> None:
@@ -164,6 +170,7 @@ def test_two_consumers_share_a_topic_and_one_takes_over_when_the_other_leaves(
     assert not [body for body in leaves.bodies(topic) if body in alone]
 
 
+@pytest.mark.model("sharing")
 def test_the_queues_of_a_killed_consumer_are_taken_over(
     peer: Peer, drivers: Drivers, new_topic: NewTopic, cluster: Cluster
 ) -> None:
@@ -199,6 +206,7 @@ def _wait_until_shared(pair: list[Driver], topic: str) -> None:
     raise AssertionError(f"the consumers never shared evenly: {shares}")
 
 
+@pytest.mark.model("query")
 @pytest.mark.parametrize("peer", QUERIERS, ids=name_of)
 def test_messages_are_found_by_key_and_by_both_kinds_of_id(
     peer: Peer, drivers: Drivers, new_topic: NewTopic

@@ -100,6 +100,7 @@ def journeys(cluster: Cluster, drivers: Drivers) -> dict[str, Journey]:
     return {journey.peer.name: journey for journey in found}
 
 
+@pytest.mark.model("restart")
 def test_consumers_go_on_after_a_restart_of_the_broker(
     peer: Peer, journeys: dict[str, Journey]
 ) -> None:

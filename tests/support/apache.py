@@ -77,11 +77,11 @@ class ApacheBroker:
 class ApacheCluster:
     """An Apache name server and broker; only the broker is restarted."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: object) -> None:
         self._name_server = ApacheNameServer(home / "namesrv")
         self.name_server = self._name_server.address
         self.data = home / "data"
-        self._broker = ApacheBroker(home / "broker", self.name_server, self.data)
+        self._broker = ApacheBroker(home / "broker", self.name_server, self.data, **settings)
         self.broker = self._broker.address
 
     def start(self) -> None:

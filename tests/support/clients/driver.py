@@ -59,6 +59,11 @@ class Driver:
         self._reader.start()
         self._wait(lambda: self._ready, START_SECONDS_MAX, "start")
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone, killed or not."""
+        return self._ended
+
     def request(self, do: str, **fields: Any) -> Json:
         """Ask the driver for something and return its answer."""
         self._next_id += 1
@@ -76,14 +81,14 @@ class Driver:
         return answer
 
     def send(
-        self, topic: str, bodies: Iterable[str], mode: str = "sync", **fields: str
+        self, topic: str, bodies: Iterable[str], mode: str = "sync", **fields: Any
     ) -> list[Json]:
         """Send one message per body, all with the same tags and keys, and return the outcomes."""
         messages = [{"body": body, **fields} for body in bodies]
         sent: list[Json] = self.request("send", topic=topic, mode=mode, messages=messages)["sent"]
         return sent
 
-    def start_consumer(self, name: str, group: str, topic: str, **fields: str) -> None:
+    def start_consumer(self, name: str, group: str, topic: str, **fields: Any) -> None:
         """Start a consumer whose messages are then found under `name`."""
         self._received.setdefault(name, [])
         self.request("start_consumer", name=name, group=group, topic=topic, **fields)

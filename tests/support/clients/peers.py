@@ -51,17 +51,20 @@ PEERS = (
 def java_command(version: str) -> list[str]:
     """The Java driver, compiled against one version of the client."""
     require_tools("java", "javac", "mvn")
-    pom, source = DRIVERS / "java" / "pom.xml", DRIVERS / "java" / "Driver.java"
+    directory = DRIVERS / "java"
+    pom, dialect = directory / "pom.xml", directory / f"client{version[0]}"
+    sources = [*directory.glob("*.java"), *dialect.glob("*.java")]
+
+    def fetch(place: Path) -> None:
+        fetch_jars(pom, version, place)
 
     def build(place: Path) -> None:
-        fetch_jars(pom, version, place / "lib")
-        run_build(
-            ["javac", "-nowarn", "-d", place / "classes", "-cp", f"{place}/lib/*", source], place
-        )
+        run_build(["javac", "-nowarn", "-d", place, "-cp", f"{jars}/*", *sources], place)
 
-    place = product(f"java-driver-{version}", [pom, source], version, build)
+    jars = product(f"java-driver-jars-{version}", [pom], version, fetch)
+    classes = product(f"java-driver-{version}", sources, jars.name, build)
     return ["java", *JAVA_FLAGS, "-Drocketmq.client.logUseSlf4j=true", "-cp",
-            f"{place}/classes:{place}/lib/*", "Driver"]  # fmt: skip
+            f"{classes}:{jars}/*", "Driver"]  # fmt: skip
 
 
 def fetch_jars(pom: Path, version: str, target: Path) -> None:

@@ -1,0 +1,149 @@
+"""Which official client was seen to work with which message model.
+
+A test says which model it tries with `@pytest.mark.model("ordered")`, and which client by its
+parameter `peer`, or by `@pytest.mark.model("ordered", client="go")` where it has none. What became
+of it goes to `docs/reference/compatibility.json`, from which `scripts/compatibility.py` writes the
+page. A run of all interop tests replaces the results, a run of some of them only theirs. A test
+that was skipped leaves nothing behind, so nothing is called a pass that was not seen.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.clients.peers import PEERS, Peer
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "docs" / "reference" / "compatibility.json"
+
+CLIENTS = {
+    "java-5.3.3": "Java 5.3.3",
+    "java-4.9.8": "Java 4.9.8",
+    "go": "Go",
+    "node": "Node",
+    "cpp": "C++",
+}
+
+MODELS = {
+    "normal": "Send and receive",
+    "pull": "Pull consumer",
+    "lite_pull": "Lite pull consumer",
+    "sharing": "Consumers that share a topic",
+    "query": "Query by key and id",
+    "ordered": "Ordered",
+    "broadcast": "Broadcast",
+    "delay": "Delay levels",
+    "timer": "Delivery at any time",
+    "recall": "Recall of a timed message",
+    "batch": "Batches",
+    "tags": "Filter by tags",
+    "sql": "Filter by SQL92",
+    "transactions": "Transactions",
+    "retry": "Retries",
+    "dead_letters": "Dead letters",
+    "request_reply": "Request and reply",
+    "pop": "POP",
+    "start": "Where a new group begins",
+    "reset": "Offsets reset and cloned",
+    "trace": "Message trace",
+    "restart": "A restart of the broker",
+}
+
+JAVA = ("java-5.3.3", "java-4.9.8")
+
+# The models that a client's driver has the verbs for; tests of a model run with these clients.
+DRIVEN: dict[str, frozenset[str]] = {client: frozenset() for client in CLIENTS}
+
+# What a client lacks, and why it cannot be tried. A client and a model in none of these, without
+# a result, is shown as not run.
+LACKS: dict[tuple[str, str], str] = {
+    ("java-4.9.8", "timer"): "only delay levels; a time of its own came with 5.0",
+    ("java-4.9.8", "recall"): "came with 5.3",
+    ("node", "pull"): "has a push consumer only",
+    ("go", "lite_pull"): "the Java client's own interface",
+    ("node", "lite_pull"): "the Java client's own interface",
+    ("cpp", "lite_pull"): "the Java client's own interface",
+}
+
+
+def peers_of(model: str) -> list[Peer]:
+    """The clients whose drivers can try a model, to parametrise its tests with."""
+    return [peer for peer in PEERS if model in DRIVEN[peer.name]]
+
+
+@dataclass
+class Results:
+    """What became of the tests of this run: client -> model -> test -> passed or failed."""
+
+    is_whole: bool
+    outcomes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+
+    def take(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """Note a finished stage of a test, if it speaks for a model."""
+        if report.outcome == "skipped" or not (report.when == "call" or report.failed):
+            return
+        for client, model in _cells(item):
+            tests = self.outcomes.setdefault(client, {}).setdefault(model, {})
+            name = item.nodeid.split("/", 2)[-1]
+            tests[name] = report.outcome if tests.get(name) != "failed" else "failed"
+
+    def save(self, path: Path = RESULTS) -> None:
+        """Write the results, over those of earlier runs as far as they are about other tests."""
+        if not self.outcomes:
+            return
+        with _locked(path):
+            known: dict[str, Any] = {}
+            if path.exists() and not self.is_whole:
+                known = json.loads(path.read_text(encoding="utf-8"))["results"]
+            for client, models in self.outcomes.items():
+                for model, tests in models.items():
+                    known.setdefault(client, {}).setdefault(model, {}).update(tests)
+            lacks: dict[str, dict[str, str]] = {}
+            for (client, model), reason in LACKS.items():
+                lacks.setdefault(client, {})[model] = reason
+            document = {"clients": CLIENTS, "models": MODELS, "lacks": lacks, "results": known}
+            fresh = path.with_suffix(".fresh")
+            fresh.write_text(_text(document), encoding="utf-8")
+            os.replace(fresh, path)
+
+
+def _text(document: dict[str, Any]) -> str:
+    """The same results are the same text, whatever the order the tests ran in."""
+    ordered = {
+        **document,
+        "results": {
+            client: {model: dict(sorted(tests.items())) for model, tests in sorted(models.items())}
+            for client, models in sorted(document["results"].items())
+        },
+    }
+    return json.dumps(ordered, indent=1, ensure_ascii=False) + "\n"
+
+
+def _cells(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    for mark in item.iter_markers("model"):
+        callspec = getattr(item, "callspec", None)
+        peer = callspec.params.get("peer") if callspec is not None else None
+        client = mark.kwargs.get("client") or (peer.name if isinstance(peer, Peer) else None)
+        assert client in CLIENTS, f"{item.nodeid}: the mark `model` needs a peer or a client"
+        for model in mark.args:
+            assert model in MODELS, f"{item.nodeid}: no model {model!r} in tests/compat/table.py"
+            yield client, model
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let one run at a time write the file."""
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)

@@ -9,6 +9,7 @@ import pytest
 from tests.support.waiting import until
 
 from pocketmq.broker.services.loop import Loop
+from pocketmq.clock import ManualClock
 
 
 async def test_a_step_runs_again_and_again_until_it_is_stopped() -> None:
@@ -89,3 +90,19 @@ async def test_a_failing_step_is_logged_once_per_reason_and_when_it_recovers(
         await loop.stop()
     levels = [record.levelname for record in caplog.records]
     assert levels == ["ERROR", "ERROR", "INFO"]
+
+
+async def test_a_loop_on_a_clock_runs_when_the_clock_passes_the_end_of_its_interval() -> None:
+    steps: list[int] = []
+    clock = ManualClock()
+    loop = Loop("hourly", 3_600_000, lambda: steps.append(1), clock)
+    loop.start()
+    await until(lambda: loop.due_in_ms == 3_600_000)
+    clock.advance(seconds=3599)
+    await asyncio.sleep(0)
+    assert (steps, loop.due_in_ms) == ([], 1000)
+    clock.advance(seconds=1)
+    await until(lambda: steps == [1] and loop.due_in_ms == 3_600_000)
+    await loop.stop()
+    clock.advance(hours=2)
+    assert steps == [1]

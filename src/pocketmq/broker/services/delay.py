@@ -71,7 +71,7 @@ class DelayService:
         self._unsettled: deque[tuple[int, int, int]] = deque()
         self._doubtful_before_ms = clock.now_ms() if after_crash else 0
         self._stepping = asyncio.Lock()
-        self._loop = Loop("delay-levels", _SLEEP_MS_MIN, self.step)
+        self._loop = Loop("delay-levels", _SLEEP_MS_MIN, self.step, clock)
 
     def start(self) -> None:
         """Begin; what became due while the broker was down is delivered at once."""

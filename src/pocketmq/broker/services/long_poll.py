@@ -48,6 +48,7 @@ class LongPollService:
         self._count = 0
         self._recheck_at = clock.monotonic() + _RECHECK_SECONDS
         self._timer: asyncio.TimerHandle | None = None
+        self._stop_listening: Callable[[], None] | None = None
 
     @property
     def count(self) -> int:
@@ -56,14 +57,17 @@ class LongPollService:
 
     def start(self) -> None:
         """Begin to watch the deadlines."""
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(_SWEEP_SECONDS, self._tick)
+        self._stop_listening = self._clock.on_advance(self.sweep)
+        self._schedule()
 
     def stop(self) -> None:
         """Forget all held pulls; their connections are about to close."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._stop_listening is not None:
+            self._stop_listening()
+            self._stop_listening = None
         self._held.clear()
         self._count = 0
 
@@ -134,4 +138,8 @@ class LongPollService:
 
     def _tick(self) -> None:
         self.sweep()
-        self.start()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_SWEEP_SECONDS, self._tick)

@@ -2,7 +2,8 @@
 
 All services that tick are made of this: a name, an interval and a step, which is a function or a
 coroutine function. A step that fails is logged, once for each new reason, and tried again after
-the interval; when it works again that is logged too.
+the interval; when it works again that is logged too. A loop whose interval is meant in the time of
+a clock is given that clock: then it also runs when the clock is moved past the end of the interval.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
+
+from pocketmq.clock import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -23,10 +26,13 @@ Step = Callable[[], Awaitable[object] | object]
 class Loop:
     """Runs `step` every `interval_ms`, and at once when woken; never two steps at a time."""
 
-    def __init__(self, name: str, interval_ms: int, step: Step) -> None:
+    def __init__(self, name: str, interval_ms: int, step: Step, clock: Clock | None = None) -> None:
         self.name = name
         self.interval_ms = interval_ms
         self._step = step
+        self._clock = clock
+        self._due_at = 0.0
+        self._stop_listening: Callable[[], None] | None = None
         self._woken = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -41,14 +47,26 @@ class Loop:
         """Begin; the first step is one interval away. Call on the event loop."""
         assert self._task is None, f"{self.name} is running already"
         self._stopping = False
+        if self._clock is not None:
+            self._stop_listening = self._clock.on_advance(self._time_has_moved)
         self._task = asyncio.get_running_loop().create_task(self._run(), name=self.name)
 
     def wake(self) -> None:
         """Run the next step as soon as the current one is done."""
         self._woken.set()
 
+    @property
+    def due_in_ms(self) -> int:
+        """How long, on its clock, until the interval is over; 0 without a clock."""
+        if self._clock is None:
+            return 0
+        return max(round((self._due_at - self._clock.monotonic()) * 1000), 0)
+
     async def stop(self) -> None:
         """End after the step under way; one that takes too long is cancelled."""
+        if self._stop_listening is not None:
+            self._stop_listening()
+            self._stop_listening = None
         task, self._task = self._task, None
         if task is None:
             return
@@ -62,6 +80,8 @@ class Loop:
 
     async def _run(self) -> None:
         while True:
+            if self._clock is not None:
+                self._due_at = self._clock.monotonic() + self.interval_ms / 1000
             try:
                 await asyncio.wait_for(self._woken.wait(), self.interval_ms / 1000)
             except (asyncio.TimeoutError, TimeoutError):
@@ -70,6 +90,11 @@ class Loop:
                 return
             self._woken.clear()
             await self._run_step()
+
+    def _time_has_moved(self) -> None:
+        assert self._clock is not None, "only a clock tells of this"
+        if self._clock.monotonic() >= self._due_at:
+            self._woken.set()
 
     async def _run_step(self) -> None:
         try:

@@ -25,7 +25,7 @@ class RetentionService:
         self._store = store
         self._topics = topics
         self._clock = clock
-        self._loop = Loop("retention", config.interval_ms, self.step)
+        self._loop = Loop("retention", config.interval_ms, self.step, clock)
         self._thread: ThreadPoolExecutor | None = None
         self._at_once = False
 

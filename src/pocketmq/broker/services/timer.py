@@ -73,7 +73,7 @@ class TimerService:
         self._ready_for = -1
         self._unready: list[TimerUnit] = []
         self._unconfirmed = False
-        self._loop = Loop("timer", 1, self.step)
+        self._loop = Loop("timer", 1, self.step, clock)
         self._keeping = Loop("timer files", config.flush_interval_ms, self.keep)
         self._thread: ThreadPoolExecutor | None = None
         self._kept = 0

@@ -80,7 +80,7 @@ class TransactionCheckService:
         self._rules = rules.CheckRules(config.immunity_ms, config.checks_max, age_ms_max)
         self._broker_name = broker_name
         self._turn = 0
-        self._loop = Loop("transaction-checks", config.check_interval_ms, self.step)
+        self._loop = Loop("transaction-checks", config.check_interval_ms, self.step, clock)
 
     def start(self) -> None:
         """Begin; the first round is one interval away."""

@@ -83,7 +83,7 @@ class TransactionService:
         self.ended = EndedHalves()
         self.copies = Copies()
         self.operations = Operations()
-        self._loop = Loop("transaction-operations", config.operation_interval_ms, self.step)
+        self._loop = Loop("transaction-operations", config.operation_interval_ms, self.step, clock)
 
     # -- starting and stopping ----------------------------------------------------------------
 

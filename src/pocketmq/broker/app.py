@@ -9,18 +9,21 @@ from pocketmq.broker.config import BrokerConfig
 from pocketmq.broker.running import RunningBroker
 from pocketmq.clock import Clock, SystemClock
 from pocketmq.errors import ListenFailed
-from pocketmq.net import Address, bind
+from pocketmq.net import Address, Around, bind
 
 
 class BrokerApp:
     """One broker. `start` opens the store and serves; `stop` leaves a clean one.
 
     Raise ListenFailed, DirectoryInUse, CorruptStore, StoreFull or ConfigError from `start`; then
-    nothing is left running.
+    nothing is left running. `around` may put something between connections and the service.
     """
 
-    def __init__(self, config: BrokerConfig, clock: Clock | None = None) -> None:
+    def __init__(
+        self, config: BrokerConfig, clock: Clock | None = None, around: Around | None = None
+    ) -> None:
         self._config = config
+        self._around = around
         self._clock: Clock = clock or SystemClock()
         self._running: RunningBroker | None = None
 
@@ -30,7 +33,7 @@ class BrokerApp:
         fast: socket.socket | None = None
         try:
             fast = self._bind_fast()
-            running = RunningBroker(self._config, self._clock, bound, fast)
+            running = RunningBroker(self._config, self._clock, bound, fast, self._around)
         except BaseException:
             bound.close()
             if fast is not None:

@@ -34,7 +34,7 @@ from pocketmq.broker.state.tables import Tables, load_tables
 from pocketmq.broker.state.topics import is_batch_topic
 from pocketmq.clock import Clock
 from pocketmq.message.scan import Filed
-from pocketmq.net import Server
+from pocketmq.net import Around, Server
 from pocketmq.net.dispatch import Dispatch
 from pocketmq.protocol.replies import SendReplies
 from pocketmq.store import MessageStore, RecoveryReport
@@ -51,8 +51,10 @@ class RunningBroker:
         clock: Clock,
         bound: socket.socket,
         fast: socket.socket | None,
+        around: Around | None = None,
     ) -> None:
         self.config = config
+        self._around = around
         self.clock = clock
         port = bound.getsockname()[1]
         self.advertised = advertised(config, port)
@@ -235,7 +237,8 @@ class RunningBroker:
             on_disconnect=self.tables.clients.disconnected,
             role="broker",
         )
-        return Server(service, self.config.listen, bound)
+        served = service if self._around is None else self._around(service)
+        return Server(served, self.config.listen, bound)
 
     def _arrived(self, arrivals: list[Filed]) -> None:
         self.long_poll.arrived(arrivals)

@@ -17,13 +17,18 @@ from pocketmq.nameserver.routes import build_routes
 from pocketmq.nameserver.services.expiry import ExpiryService
 from pocketmq.nameserver.services.kv_saving import KvSavingService
 from pocketmq.nameserver.services.notices import NoticeService
-from pocketmq.net import Address, Dispatch, Server
+from pocketmq.net import Address, Around, Dispatch, Server
 
 
 class NameServerApp:
-    """One name server. Create it on the event loop that it is to run on."""
+    """One name server. Create it on the event loop that it is to run on.
 
-    def __init__(self, config: NameServerConfig, clock: Clock | None = None) -> None:
+    `around` may put something between connections and the service.
+    """
+
+    def __init__(
+        self, config: NameServerConfig, clock: Clock | None = None, around: Around | None = None
+    ) -> None:
         clock = clock or SystemClock()
         limits = config.limits
         settings = LiveSettings(config)
@@ -43,7 +48,7 @@ class NameServerApp:
             SettingsHandler(settings),
         )
         service = Dispatch(handlers, on_disconnect=self.routes.disconnected, role="name server")
-        self._server = Server(service, config.listen)
+        self._server = Server(service if around is None else around(service), config.listen)
 
     async def start(self) -> None:
         """Load the key-value settings and listen. Raise ConfigError or ListenFailed."""

@@ -58,6 +58,10 @@ class Service(Protocol):
         ...
 
 
+Around = Callable[[Service], Service]
+"""Puts something between connections and a service, to watch or disturb what passes."""
+
+
 class Connection(asyncio.Protocol):
     """The protocol object of one socket. Compared and hashed by identity."""
 

@@ -71,9 +71,17 @@ class LongPollService:
         self._held.clear()
         self._count = 0
 
+    def held_at(self, topic: str, queue_id: int) -> list[HeldPull]:
+        """The pulls that wait for a message in this queue."""
+        return list(self._held.get((topic, queue_id), ()))
+
     def drain(self) -> None:
         """Answer all held pulls and hold no more: nothing will come while this broker stops."""
         self._held_max = 0
+        self.answer_all()
+
+    def answer_all(self) -> None:
+        """Answer all held pulls; who still wants something asks again."""
         for key, pulls in list(self._held.items()):
             self._release(key, pulls)
 

@@ -58,6 +58,10 @@ class PopPollService:
     def drain(self) -> None:
         """Answer all and hold no more."""
         self._open = False
+        self.answer_all()
+
+    def answer_all(self) -> None:
+        """Answer all; who still wants something asks again."""
         for pop in self._all():
             self._release(pop, False)
 

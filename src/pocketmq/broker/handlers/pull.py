@@ -206,7 +206,7 @@ class PullHandler:
         return [head, *result.views] if result.count else head
 
     def _hold(self, pull: _Pull, hashes: frozenset[int] | None, accept: Accept | None) -> bool:
-        _, topic, queue_id, queue_offset, _, _, _, timeout_ms = pull.fields[:8]
+        group, topic, queue_id, queue_offset, _, _, _, timeout_ms = pull.fields[:8]
         if not self._config.long_polling:
             timeout_ms = self._config.short_polling_ms
         timeout_ms = min(max(timeout_ms, 0), self._config.hold_ms_max)
@@ -221,6 +221,7 @@ class PullHandler:
             self._long_poll.deadline(timeout_ms),
             lambda: self._run(again),
             None if accept is None else self._looking(accept),
+            group,
         )
         return self._long_poll.hold(held)
 

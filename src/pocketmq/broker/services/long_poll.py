@@ -35,6 +35,7 @@ class HeldPull:
     deadline: float
     resume: Callable[[], None]
     wants: Callable[[int], bool] | None = None
+    group: str = ""
 
 
 class LongPollService:

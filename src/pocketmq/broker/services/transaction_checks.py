@@ -80,6 +80,8 @@ class TransactionCheckService:
         self._rules = rules.CheckRules(config.immunity_ms, config.checks_max, age_ms_max)
         self._broker_name = broker_name
         self._turn = 0
+        self.asked = 0
+        """How many questions producers were asked so far."""
         self._loop = Loop("transaction-checks", config.check_interval_ms, self.step, clock)
 
     def start(self) -> None:
@@ -89,6 +91,11 @@ class TransactionCheckService:
     async def stop(self) -> None:
         """End after the half message at hand."""
         await self._loop.stop()
+
+    @property
+    def due_in_ms(self) -> int:
+        """How long until the next round."""
+        return self._loop.due_in_ms
 
     async def step(self) -> int:
         """One round; return how many producers were asked. Raise StoreError; then try again."""
@@ -223,6 +230,7 @@ class TransactionCheckService:
             "bname": self._broker_name,
         }
         body = _asked_about(record, properties, copy, topic, queue_id)
+        self.asked += 1
         connection.notify(Command.request(RequestCode.CHECK_TRANSACTION_STATE, fields, body))
 
     def _producer(self, group: str) -> Connection | None:

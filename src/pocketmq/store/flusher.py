@@ -41,6 +41,7 @@ class Flusher:
         self._thorough_at = clock.monotonic() + config.thorough_interval_ms / 1000
         self._round: list[ConsumeQueue] = []
         self._round_timestamp_ms = 0
+        self.may_have_lost = False
         self.checkpoint = Checkpoint()
 
     @property
@@ -59,11 +60,15 @@ class Flusher:
         self._advance(log_timestamp_ms=self._log.flushed_timestamp_ms)
         return flushed
 
-    def flush_queues(self, count_max: int | None = None) -> int:
-        """Flush queues, and the index when no queue of this round is left; return how many queues.
+    def flush_queues(self, count_max: int | None = None) -> bool:
+        """Flush queues of this round, at most `count_max`; return whether the round is over.
 
-        A round takes all queues that are dirty when it begins; `count_max` cuts it into pieces.
-        Raise StoreFull or StoreNotWritable; queues can be built again, so this is not final.
+        A round takes all queues that are dirty when it begins, then the index. Only its end moves
+        the checkpoint: what it vouches for is what was filed before the round began.
+
+        Raise StoreFull or StoreNotWritable. What could not be flushed may be lost, and flushing it
+        again would not tell. It can be built again from the log, so writes go on, but the
+        checkpoint stays where it is, so that the next start does build it again.
         """
         if not self._round:
             self._round_timestamp_ms = self._dispatcher.store_timestamp_ms
@@ -74,14 +79,12 @@ class Flusher:
         while self._round and (count_max is None or count < count_max):
             self._flush_queue(self._round.pop())
             count += 1
-        if not self._round:
-            if self._index is not None:
-                try:
-                    self._advance(index_timestamp_ms=self._index.flush())
-                except OSError as error:
-                    raise space.store_error("the key index", error) from error
+        if self._round:
+            return False
+        self._flush_index()
+        if not self.may_have_lost:
             self._advance(queue_timestamp_ms=self._round_timestamp_ms)
-        return count
+        return True
 
     def _flush_queue(self, queue: ConsumeQueue) -> None:
         queue.rest()
@@ -91,8 +94,19 @@ class Flusher:
             except FileNotFoundError:
                 continue  # the topic was deleted, or the file has expired, meanwhile
             except OSError as error:
-                self._round_timestamp_ms = 0
+                self.may_have_lost = True
                 raise space.store_error(path, error) from error
+
+    def _flush_index(self) -> None:
+        if self._index is None:
+            return
+        try:
+            timestamp_ms = self._index.flush()
+        except OSError as error:
+            self.may_have_lost = True
+            raise space.store_error("the key index", error) from error
+        if not self.may_have_lost:
+            self._advance(index_timestamp_ms=timestamp_ms)
 
     def _advance(self, **timestamps_ms: int) -> None:
         newer = {

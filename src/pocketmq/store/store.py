@@ -162,7 +162,7 @@ class MessageStore:
             self._flusher.flush_queues()  # what is left of a round
             self._flusher.flush_queues()
             self.flush_checkpoint()
-            if self._dispatcher.position == self._log.end:
+            if self._dispatcher.position == self._log.end and not self._flusher.may_have_lost:
                 self._layout.abort.unlink(missing_ok=True)
         finally:
             self._release()
@@ -230,10 +230,11 @@ class MessageStore:
         """Move the write buffer, if there is one, to the log file. Blocks."""
         return self._log.commit()
 
-    def flush_queues(self, count_max: int | None = None) -> int:
-        """Force dirty queues, then the index, to the disk; return how many queues. Blocks.
+    def flush_queues(self, count_max: int | None = None) -> bool:
+        """Force dirty queues, then the index, to the disk; return whether that is done. Blocks.
 
-        With many queues, `count_max` keeps one call short; a round ends with less than that.
+        With many queues, `count_max` keeps one call short; call again until it is done. Raise
+        StoreFull or StoreNotWritable; see flusher.py.
         """
         return self._flusher.flush_queues(count_max)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ class NotedStore:
         self.steps: list[str] = []
         self.threads: set[str] = set()
         self.to_prepare = 0
+        self.to_flush = 1
         self.error: Exception | None = None
         self._busy = threading.Lock()
 
@@ -50,8 +52,11 @@ class NotedStore:
     def commit_log_buffer(self) -> None:
         self._note("commit")
 
-    def flush_queues(self) -> None:
+    def flush_queues(self, count_max: int) -> bool:
+        assert count_max <= 64, "one step would keep the log's space waiting"
         self._note("queues")
+        self.to_flush -= 1
+        return self.to_flush <= 0
 
     def flush_checkpoint(self) -> None:
         self._note("checkpoint")
@@ -94,6 +99,31 @@ async def test_queues_are_flushed_before_the_checkpoint_that_vouches_for_them() 
         await until(lambda: store.steps == ["prepare"])
         await service.flush()
     assert store.steps == ["prepare", "queues", "checkpoint"]
+
+
+async def test_a_long_flush_of_queues_lets_the_log_prepare_its_space_in_between() -> None:
+    store = NotedStore()
+    async with upkeep(store) as service:
+        await until(lambda: store.steps == ["prepare"])
+        store.to_flush = 1000
+        flush = asyncio.ensure_future(service.flush())
+        await until(lambda: "queues" in store.steps)
+        service.written(STEP)
+        await flush
+    ends = [n for n, step in enumerate(store.steps) if step == "queues"]
+    assert len(ends) == 1000
+    assert "prepare" in store.steps[ends[0] : ends[-1]]
+    assert store.steps[ends[-1] + 1] == "checkpoint"
+
+
+async def test_stopping_does_not_wait_for_a_long_flush_of_queues() -> None:
+    store = NotedStore()
+    async with upkeep(store) as service:
+        store.to_flush = 10**9
+        flush = asyncio.ensure_future(service.flush())
+        await until(lambda: "queues" in store.steps)
+    await flush
+    assert "checkpoint" not in store.steps
 
 
 async def test_a_failing_queue_flush_writes_no_checkpoint() -> None:

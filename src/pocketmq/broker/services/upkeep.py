@@ -3,6 +3,9 @@
 prepare      reserve and touch disk space before the log needs it; on demand and once a second
 commit       move the write buffer to the log file, where there is one
 flush        force consume queues and index to the disk, then write the checkpoint
+
+A flush of tens of thousands of queues takes many seconds. It is done a few queues at a time, so
+that the log's next space, which shares the thread, never waits for it.
 """
 
 from __future__ import annotations
@@ -10,9 +13,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from pocketmq.broker.services.loop import Loop
 from pocketmq.store import MessageStore
+
+_QUEUES_PER_STEP: Final = 16
 
 
 class UpkeepService:
@@ -27,6 +33,7 @@ class UpkeepService:
         self._prepare_at = 0
         self._preparing = Loop("prepare-log", 1000, self.prepare)
         self._flushing = Loop("flush-queues", config.flush.queue_interval_ms, self.flush)
+        self._stopping = False
         self._committing: Loop | None = None
         if config.log.write_buffer:
             self._committing = Loop("commit-buffer", config.flush.commit_interval_ms, self.commit)
@@ -41,6 +48,7 @@ class UpkeepService:
 
     async def stop(self) -> None:
         """End the loops and the thread."""
+        self._stopping = True
         await self._preparing.stop()
         await self._flushing.stop()
         if self._committing is not None:
@@ -69,5 +77,8 @@ class UpkeepService:
     async def flush(self) -> None:
         """Flush queues and index, and note it. Raise StoreError."""
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._store.flush_queues)
+        step = self._store.flush_queues
+        while not await loop.run_in_executor(self._thread, step, _QUEUES_PER_STEP):
+            if self._stopping:
+                return  # closing the store flushes the rest
         await loop.run_in_executor(self._thread, self._store.flush_checkpoint)

@@ -81,7 +81,7 @@ def go_command() -> list[str]:
     """The Go driver."""
     require_tools("go")
     directory = DRIVERS / "go"
-    sources = [directory / name for name in ("main.go", "go.mod", "go.sum")]
+    sources = [*directory.glob("*.go"), directory / "go.mod", directory / "go.sum"]
 
     def build(place: Path) -> None:
         run_build(

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -12,41 +11,57 @@ import (
 	"time"
 
 	rocketmq "github.com/apache/rocketmq-client-go/v2"
-	"github.com/apache/rocketmq-client-go/v2/consumer"
 	"github.com/apache/rocketmq-client-go/v2/primitive"
-	"github.com/apache/rocketmq-client-go/v2/producer"
 )
 
-type outgoing struct {
-	Body string `json:"body"`
-	Tags string `json:"tags"`
-	Keys string `json:"keys"`
-}
-
+// A request is the union of all requests' fields, which ../README.md explains.
 type request struct {
-	ID       int        `json:"id"`
-	Do       string     `json:"do"`
-	Name     string     `json:"name"`
-	Group    string     `json:"group"`
-	Topic    string     `json:"topic"`
-	Tags     string     `json:"tags"`
-	Mode     string     `json:"mode"`
-	Model    string     `json:"model"`
-	Count    int        `json:"count"`
-	Messages []outgoing `json:"messages"`
+	ID           int                 `json:"id"`
+	Do           string              `json:"do"`
+	Name         string              `json:"name"`
+	Group        string              `json:"group"`
+	Topic        string              `json:"topic"`
+	Tags         string              `json:"tags"`
+	SQL          string              `json:"sql"`
+	Mode         string              `json:"mode"`
+	Model        string              `json:"model"`
+	Listener     string              `json:"listener"`
+	From         string              `json:"from"`
+	FromMs       int64               `json:"from_ms"`
+	Count        int                 `json:"count"`
+	Messages     []outgoing          `json:"messages"`
+	Refuse       map[string]int      `json:"refuse"`
+	DelayLevel   int                 `json:"delay_level"`
+	MaxReconsume int32               `json:"max_reconsume"`
+	SuspendMs    int                 `json:"suspend_ms"`
+	Stall        bool                `json:"stall"`
+	Reply        bool                `json:"reply"`
+	Trace        bool                `json:"trace"`
+	Checks       map[string][]string `json:"checks"`
+	Body         string              `json:"body"`
+	Bodies       []string            `json:"bodies"`
+	TimeoutMs    int                 `json:"timeout_ms"`
+	Queue        int                 `json:"queue"`
+	Offset       int64               `json:"offset"`
 }
 
 type object map[string]any
 
 type driver struct {
-	nameServer string
-	output     sync.Mutex
-	sender     rocketmq.Producer
-	consumers  map[string]rocketmq.PushConsumer
+	nameServer   string
+	output       sync.Mutex
+	senders      map[string]rocketmq.Producer
+	transactions map[string]*transactions
+	consumers    map[string]rocketmq.PushConsumer
 }
 
 func main() {
-	d := &driver{nameServer: os.Args[1], consumers: map[string]rocketmq.PushConsumer{}}
+	d := &driver{
+		nameServer:   os.Args[1],
+		senders:      map[string]rocketmq.Producer{},
+		transactions: map[string]*transactions{},
+		consumers:    map[string]rocketmq.PushConsumer{},
+	}
 	d.print(object{"event": "ready"})
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 16<<20)
@@ -63,12 +78,7 @@ func main() {
 		answer["id"] = r.ID
 		d.print(answer)
 	}
-	for _, c := range d.consumers {
-		_ = c.Shutdown()
-	}
-	if d.sender != nil {
-		_ = d.sender.Shutdown()
-	}
+	d.shutdown()
 }
 
 func (d *driver) perform(r request) (object, error) {
@@ -83,186 +93,45 @@ func (d *driver) perform(r request) (object, error) {
 		return object{}, c.Shutdown()
 	case "pull":
 		return d.pull(r)
+	case "pull_from":
+		return d.pullFrom(r)
+	case "start_transactions":
+		return object{}, d.startTransactions(r)
+	case "transact":
+		return d.transact(r)
+	case "stop_transactions":
+		t := d.transactions[r.Name]
+		delete(d.transactions, r.Name)
+		return object{}, t.producer.Shutdown()
+	case "request":
+		return d.request(r)
+	case "request_many":
+		return d.requestMany(r)
 	}
 	return nil, fmt.Errorf("unknown request %q", r.Do)
 }
 
-func (d *driver) producer() (rocketmq.Producer, error) {
-	if d.sender != nil {
-		return d.sender, nil
+func (d *driver) shutdown() {
+	for _, c := range d.consumers {
+		_ = c.Shutdown()
 	}
-	p, err := rocketmq.NewProducer(
-		producer.WithNameServer([]string{d.nameServer}),
-		producer.WithGroupName("interop_producer"),
-		producer.WithInstanceName(d.instance("producer")),
-		producer.WithRetry(2),
-	)
-	if err != nil {
-		return nil, err
+	for _, p := range d.senders {
+		_ = p.Shutdown()
 	}
-	if err = p.Start(); err == nil {
-		d.sender = p
+	for _, t := range d.transactions {
+		_ = t.producer.Shutdown()
 	}
-	return p, err
-}
-
-func (d *driver) send(r request) (object, error) {
-	p, err := d.producer()
-	if err != nil {
-		return nil, err
-	}
-	var messages []*primitive.Message
-	for _, m := range r.Messages {
-		message := primitive.NewMessage(r.Topic, []byte(m.Body))
-		if m.Tags != "" {
-			message.WithTag(m.Tags)
-		}
-		if m.Keys != "" {
-			message.WithKeys([]string{m.Keys})
-		}
-		messages = append(messages, message)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-	defer cancel()
-	sent := []object{}
-	switch r.Mode {
-	case "async":
-		return d.sendAsync(ctx, p, messages)
-	case "oneway":
-		for _, m := range messages {
-			if err = p.SendOneWay(ctx, m); err != nil {
-				return nil, err
-			}
-		}
-	case "batch":
-		result, err := p.SendSync(ctx, messages...)
-		if err != nil {
-			return nil, err
-		}
-		sent = append(sent, sendResult("", result))
-	default:
-		for _, m := range messages {
-			result, err := p.SendSync(ctx, m)
-			if err != nil {
-				return nil, err
-			}
-			sent = append(sent, sendResult(string(m.Body), result))
-		}
-	}
-	return object{"sent": sent}, nil
-}
-
-func (d *driver) sendAsync(ctx context.Context, p rocketmq.Producer, messages []*primitive.Message) (object, error) {
-	type outcome struct {
-		body   string
-		result *primitive.SendResult
-		err    error
-	}
-	outcomes := make(chan outcome, len(messages))
-	for _, m := range messages {
-		body := string(m.Body)
-		err := p.SendAsync(ctx, func(_ context.Context, result *primitive.SendResult, err error) {
-			outcomes <- outcome{body, result, err}
-		}, m)
-		if err != nil {
-			return nil, err
-		}
-	}
-	sent := []object{}
-	for range messages {
-		select {
-		case o := <-outcomes:
-			if o.err != nil {
-				return nil, o.err
-			}
-			sent = append(sent, sendResult(o.body, o.result))
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%d of %d asynchronous sends were answered", len(sent), len(messages))
-		}
-	}
-	return object{"sent": sent}, nil
-}
-
-func (d *driver) startPush(r request) (object, error) {
-	model := consumer.Clustering
-	if r.Model == "broadcasting" {
-		model = consumer.BroadCasting
-	}
-	c, err := rocketmq.NewPushConsumer(
-		consumer.WithNameServer([]string{d.nameServer}),
-		consumer.WithGroupName(r.Group),
-		consumer.WithInstance(d.instance(r.Name)),
-		consumer.WithConsumerModel(model),
-		consumer.WithConsumeFromWhere(consumer.ConsumeFromFirstOffset),
-	)
-	if err != nil {
-		return nil, err
-	}
-	selector := consumer.MessageSelector{}
-	if r.Tags != "" {
-		selector = consumer.MessageSelector{Type: consumer.TAG, Expression: r.Tags}
-	}
-	err = c.Subscribe(r.Topic, selector,
-		func(_ context.Context, received ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
-			for _, m := range received {
-				d.print(object{"event": "message", "consumer": r.Name, "message": describe(m)})
-			}
-			return consumer.ConsumeSuccess, nil
-		})
-	if err != nil {
-		return nil, err
-	}
-	if err = c.Start(); err != nil {
-		return nil, err
-	}
-	d.consumers[r.Name] = c
-	return object{}, nil
-}
-
-// pull reads the topic with the polling consumer until it has the wanted number of messages, then a moment longer.
-func (d *driver) pull(r request) (object, error) {
-	c, err := rocketmq.NewPullConsumer(
-		consumer.WithNameServer([]string{d.nameServer}),
-		consumer.WithGroupName(r.Group),
-		consumer.WithInstance(d.instance("pull")),
-		consumer.WithConsumeFromWhere(consumer.ConsumeFromFirstOffset),
-	)
-	if err != nil {
-		return nil, err
-	}
-	selector := consumer.MessageSelector{Type: consumer.TAG, Expression: "*"}
-	if r.Tags != "" {
-		selector.Expression = r.Tags
-	}
-	if err = c.Subscribe(r.Topic, selector); err != nil {
-		return nil, err
-	}
-	if err = c.Start(); err != nil {
-		return nil, err
-	}
-	messages := []object{}
-	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
-		polled, err := c.Poll(context.Background(), 500*time.Millisecond)
-		if consumer.IsNoNewMsgError(err) {
-			if len(messages) >= r.Count {
-				break
-			}
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range polled.GetMsgList() {
-			messages = append(messages, describe(m))
-		}
-		c.ACK(context.Background(), polled, consumer.ConsumeSuccess)
-	}
-	return object{"messages": messages}, c.Shutdown()
 }
 
 func (d *driver) instance(name string) string {
 	return fmt.Sprintf("%s_%d", name, os.Getpid())
+}
+
+func (d *driver) traceConfig() *primitive.TraceConfig {
+	return &primitive.TraceConfig{
+		Access:   primitive.Local,
+		Resolver: primitive.NewPassthroughResolver([]string{d.nameServer}),
+	}
 }
 
 func (d *driver) print(line object) {
@@ -278,18 +147,12 @@ func (d *driver) print(line object) {
 func describe(m *primitive.MessageExt) object {
 	described := object{
 		"topic": m.Topic, "body": string(m.Body), "tags": m.GetTags(), "keys": m.GetKeys(),
-		"queue_offset": m.QueueOffset, "message_id": m.MsgId,
+		"queue_offset": m.QueueOffset, "message_id": m.MsgId, "properties": m.GetProperties(),
+		"reconsume_times": m.ReconsumeTimes, "born_ms": m.BornTimestamp, "stored_ms": m.StoreTimestamp,
+		"heard_ms": float64(time.Now().UnixMicro()) / 1000,
 	}
 	if m.Queue != nil {
-		described["queue"] = m.Queue.QueueId
+		described["queue"], described["broker"] = m.Queue.QueueId, m.Queue.BrokerName
 	}
 	return described
-}
-
-func sendResult(body string, result *primitive.SendResult) object {
-	return object{
-		"body": body, "status": map[bool]string{true: "SEND_OK"}[result.Status == primitive.SendOK],
-		"message_id": result.MsgID, "offset_message_id": result.OffsetMsgID,
-		"queue": result.MessageQueue.QueueId, "queue_offset": result.QueueOffset,
-	}
 }

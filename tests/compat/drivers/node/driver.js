@@ -14,19 +14,20 @@ const logger = { info() {}, debug() {}, warn: warnings.warn, error: warnings.err
 const shared = {
   nameSrv, logger, httpclient: {}, rebalanceInterval: 1000, pollNameServerInteval: 1000, persistConsumerOffsetInterval: 1000,
 };
-let sender = null;
+const senders = new Map();
 
 function print(line) {
   process.stdout.write(JSON.stringify(line) + '\n');
 }
 
-async function producer() {
-  if (!sender) {
-    sender = new Producer({ ...shared, producerGroup: 'interop_producer' });
+async function producer(group = 'interop_producer') {
+  if (!senders.has(group)) {
+    const sender = new Producer({ ...shared, producerGroup: group });
     sender.on('error', err => logger.error(err));
+    senders.set(group, sender);
     await sender.ready();
   }
-  return sender;
+  return senders.get(group);
 }
 
 function sendResult(body, result) {
@@ -35,22 +36,30 @@ function sendResult(body, result) {
     status: result.sendStatus,
     message_id: result.msgId,
     queue: result.messageQueue.queueId,
+    broker: result.messageQueue.brokerName,
     queue_offset: result.queueOffset,
   };
 }
 
-async function sendOne(topic, item) {
-  const message = new Message(topic, item.tags || '', item.body);
+async function sendOne(request, item) {
+  const message = new Message(request.topic, item.tags || '', item.body);
+  Object.assign(message.properties, item.properties);
   if (item.keys) message.keys = [item.keys];
-  return sendResult(item.body, await (await producer()).send(message));
+  if (item.delay_level) message.delayTimeLevel = item.delay_level;
+  // The client knows levels only, but passes on any property.
+  if (item.delay_ms) message.properties.TIMER_DELAY_MS = String(item.delay_ms);
+  if (item.deliver_ms) message.properties.TIMER_DELIVER_MS = String(item.deliver_ms);
+  // Messages of one shard go to one queue.
+  if (item.shard) message.shardingKey = item.shard;
+  return sendResult(item.body, await (await producer(request.group)).send(message));
 }
 
 async function send(request) {
   if (request.mode === 'async') {
-    return { sent: await Promise.all(request.messages.map(item => sendOne(request.topic, item))) };
+    return { sent: await Promise.all(request.messages.map(item => sendOne(request, item))) };
   }
   const sent = [];
-  for (const item of request.messages) sent.push(await sendOne(request.topic, item));
+  for (const item of request.messages) sent.push(await sendOne(request, item));
   return { sent };
 }
 
@@ -63,20 +72,47 @@ function describe(message) {
     queue: message.queueId,
     queue_offset: Number(message.queueOffset),
     message_id: message.msgId,
+    properties: message.properties,
+    reconsume_times: message.reconsumeTimes,
+    born_ms: Number(message.bornTimestamp),
+    stored_ms: Number(message.storeTimestamp),
+    heard_ms: Date.now(),
   };
 }
 
+const starts = { first: 'CONSUME_FROM_FIRST_OFFSET', last: 'CONSUME_FROM_LAST_OFFSET', timestamp: 'CONSUME_FROM_TIMESTAMP' };
+
+// Local time, which the client takes it for.
+function seconds(ms) {
+  const moment = new Date(ms - new Date(ms).getTimezoneOffset() * 60000);
+  return moment.toISOString().replace(/[-:T]/g, '').slice(0, 14);
+}
+
+// Counts down how often the message with a body is still to be refused; -1 is for ever, "*" all others.
+function takeRefusal(refuse, body) {
+  const left = body in refuse ? refuse[body] : refuse['*'] || 0;
+  if (left > 0) refuse[body] = left - 1;
+  return left !== 0;
+}
+
 async function startConsumer(request) {
+  const refuse = request.refuse || {};
+  const filter = request.sql ? { expressionType: 'SQL92', subString: request.sql } : request.tags || '*';
   const consumer = new Consumer({
     ...shared,
     consumerGroup: request.group,
     instanceName: `${request.name}_${process.pid}`,
     isBroadcast: request.model === 'broadcasting',
-    consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
+    consumeFromWhere: starts[request.from || 'first'],
+    ...(request.from_ms ? { consumeTimestamp: seconds(request.from_ms) } : {}),
+    ...(request.max_reconsume ? { maxReconsumeTimes: request.max_reconsume } : {}),
   });
   consumer.on('error', err => logger.error(err));
-  consumer.subscribe(request.topic, request.tags || '*', async message => {
+  consumer.subscribe(request.topic, filter, async message => {
+    const refused = takeRefusal(refuse, message.body.toString());
     print({ event: 'message', consumer: request.name, message: describe(message) });
+    if (request.stall) await new Promise(() => {});
+    return refused ? Consumer.ACTION_RETRY : undefined;
   });
   await consumer.ready();
   consumers.set(request.name, consumer);
@@ -107,7 +143,7 @@ async function main() {
   print({ event: 'ready' });
   for await (const line of readline.createInterface({ input: process.stdin })) await answer(line);
   for (const consumer of consumers.values()) await consumer.close();
-  if (sender) await sender.close();
+  for (const sender of senders.values()) await sender.close();
   process.exit(0);
 }
 

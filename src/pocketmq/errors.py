@@ -17,6 +17,7 @@
     │   └── ListenFailed       a port cannot be listened on
     ├── SubscriptionInvalid    a filter expression that cannot be understood
     ├── FilterUnsupported      a kind of filter expression that this broker does not evaluate
+    ├── ClientError            the SDK's; its kinds are listed where they are defined below
     └── StoreError             the disk side; its kinds are listed where they are defined below
 
 Errors of the outside world carry values beside the prose, so that callers need not parse text.
@@ -240,3 +241,109 @@ class DirectoryInUse(StoreError):
     def __init__(self, path: str, owner: str) -> None:
         super().__init__(f"{path} is in use by {owner}; stop it or choose another --data directory")
         self.path = path
+
+
+# The SDK's errors:
+#
+#     ClientError
+#     ├── ClientClosed          the producer or consumer was closed, or never started
+#     ├── NoRoute               no broker serves the topic
+#     ├── NameServersUnreachable  none of the name servers answers
+#     ├── BrokerRefused         a server answered with an error code
+#     ├── MessageInvalid        a message that no broker would take; also a ValueError
+#     │   └── MessageTooLarge   its body or its properties are too long
+#     ├── SendFailed            every attempt to send failed; `attempts` says how each did
+#     │   └── SendTimeout       the time was over before an attempt succeeded
+#     ├── TooManyInFlight       more unanswered sends than allowed, where waiting is impossible
+#     ├── RequestTimeout        nobody replied in time (request/reply)
+#     ├── RecallUnavailable     the message cannot be taken back
+#     ├── FeatureUnavailable    the broker is too old for what was asked
+#     └── BodyUndecodable       a received body cannot be decompressed or decoded
+
+
+class ClientError(PocketMQError):
+    """The SDK could not do what it was asked."""
+
+
+class ClientClosed(ClientError):
+    """The producer or consumer is closed, or was never started. The text says which."""
+
+
+class NoRoute(ClientError):
+    """No broker serves the topic. The text says what to do."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"no route for topic {topic}: {reason}")
+        self.topic = topic
+
+
+class NameServersUnreachable(ClientError):
+    """None of the name servers answers."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        listed = "; ".join(f"{address}: {problem}" for address, problem in problems.items())
+        super().__init__(
+            f"no name server answers ({listed}); check that they run and that this machine "
+            "can reach them"
+        )
+        self.problems = problems
+
+
+class BrokerRefused(ClientError):
+    """A server answered a request with an error code."""
+
+    def __init__(self, step: str, address: str, code: int, name: str, remark: str | None) -> None:
+        said = f": {remark}" if remark else ""
+        super().__init__(f"{step}: {address} answered {name} ({code}){said}")
+        self.step = step
+        self.address = address
+        self.code = code
+        self.remark = remark
+
+
+class MessageInvalid(ClientError, ValueError):
+    """A message that no broker would take. The text says what is wrong with it."""
+
+
+class MessageTooLarge(MessageInvalid):
+    """A message's body or its properties are too long."""
+
+    def __init__(self, what: str, size_bytes: int, bytes_max: int, cure: str) -> None:
+        super().__init__(f"{what} of {size_bytes} bytes exceeds the limit of {bytes_max}; {cure}")
+        self.size_bytes = size_bytes
+        self.bytes_max = bytes_max
+
+
+class SendFailed(ClientError):
+    """Every attempt to send a message failed. `attempts` lists (broker, what went wrong)."""
+
+    def __init__(self, topic: str, attempts: list[tuple[str, BaseException]]) -> None:
+        listed = "; ".join(f"{broker}: {error}" for broker, error in attempts)
+        count = f"{len(attempts)} attempts" if len(attempts) != 1 else "one attempt"
+        super().__init__(f"sending to {topic} failed after {count} ({listed})")
+        self.topic = topic
+        self.attempts = attempts
+
+
+class SendTimeout(SendFailed):
+    """The time was over before an attempt to send succeeded. The message may be stored or not."""
+
+
+class TooManyInFlight(ClientError):
+    """There are more unanswered sends than allowed."""
+
+
+class RequestTimeout(ClientError):
+    """A request was delivered, but nobody replied in time."""
+
+
+class RecallUnavailable(ClientError):
+    """The message cannot be taken back. The text says why."""
+
+
+class FeatureUnavailable(ClientError):
+    """The broker is too old, or not set up, for what was asked. The text says what to do."""
+
+
+class BodyUndecodable(ClientError):
+    """A received body cannot be decompressed or decoded; `raw_body` has it as it came."""

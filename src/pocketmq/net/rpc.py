@@ -7,8 +7,9 @@ import ssl
 
 from pocketmq.errors import ConnectFailed
 from pocketmq.net.address import Address
+from pocketmq.net.caller import CallerConnection, connection_factory
 from pocketmq.net.config import ListenConfig
-from pocketmq.net.connection import Connection, Service
+from pocketmq.net.connection import Service
 from pocketmq.net.dispatch import Dispatch
 from pocketmq.protocol.command import Command
 
@@ -32,50 +33,90 @@ class RpcClient:
         self._config = config or ListenConfig()
         self._connect_timeout_ms = connect_timeout_ms
         self._tls = tls
-        self._connections: dict[str, Connection] = {}
-        self._opening: dict[str, asyncio.Task[Connection]] = {}
+        self._connections: dict[str, CallerConnection] = {}
+        self._opening: dict[str, asyncio.Task[CallerConnection]] = {}
+        self._closed = False
 
-    async def connect(self, address: str) -> Connection:
+    def connection(self, address: str) -> CallerConnection | None:
+        """The open connection to `address`, if there is one."""
+        known = self._connections.get(address)
+        return known if known is not None and known.is_open else None
+
+    def connections(self) -> list[CallerConnection]:
+        """All open connections."""
+        return [known for known in self._connections.values() if known.is_open]
+
+    async def connect(self, address: str) -> CallerConnection:
         """The open connection to `address`. Raise ConnectFailed."""
         known = self._connections.get(address)
         if known is not None and known.is_open:
             return known
+        if self._closed:
+            raise ConnectFailed(f"cannot connect to {address}: this client is closed")
         opening = self._opening.get(address)
         if opening is None:
             opening = asyncio.ensure_future(self._open(address))
             self._opening[address] = opening
-            opening.add_done_callback(lambda _: self._opening.pop(address, None))
+            opening.add_done_callback(lambda task: self._opened(address, task))
         return await asyncio.shield(opening)
 
-    async def _open(self, address: str) -> Connection:
-        host, port = Address.parse(address)
-        loop = asyncio.get_running_loop()
-        opened = loop.create_connection(
-            lambda: Connection(self._service, self._config), host, port, ssl=self._tls
-        )
+    def _opened(self, address: str, opening: asyncio.Task[CallerConnection]) -> None:
+        self._opening.pop(address, None)
+        if not opening.cancelled():
+            opening.exception()  # those who wait have it; if all of them left, that is fine too
+
+    async def _open(self, address: str) -> CallerConnection:
         try:
-            _, connection = await asyncio.wait_for(opened, self._connect_timeout_ms / 1000)
-        except (OSError, asyncio.TimeoutError, TimeoutError) as error:
+            host, port = Address.parse(address)
+        except ValueError as error:
+            raise ConnectFailed(f"cannot connect: {error}") from None
+        loop = asyncio.get_running_loop()
+        factory = connection_factory(loop, self._service, self._config, address)
+        opened = loop.create_connection(factory, host, port, ssl=self._tls)
+        timeout_ms = self._connect_timeout_ms
+        try:
+            _, connection = await asyncio.wait_for(opened, timeout_ms / 1000)
+        except (asyncio.TimeoutError, TimeoutError):
             raise ConnectFailed(
-                f"cannot connect to {address}: {str(error) or 'timed out'}"
+                f"cannot connect to {address}: no answer within {timeout_ms} ms"
             ) from None
+        except OSError as error:
+            raise ConnectFailed(
+                f"cannot connect to {address}: {error}; check that it runs and can be reached"
+            ) from None
+        if self._closed:
+            connection.close("the client is closing")
+            await connection.wait_closed()
+            raise ConnectFailed(f"cannot connect to {address}: this client is closed")
         self._connections[address] = connection
         return connection
 
-    async def call(self, address: str, command: Command, timeout_ms: int = 3000) -> Command:
+    async def call(
+        self, address: str, command: Command, timeout_ms: int = 3000, step: object = None
+    ) -> Command:
         """The response to `command`. Raise ConnectFailed, ConnectionLost or RpcTimeout."""
-        connection = await self.connect(address)
-        return await connection.call(command, timeout_ms)
+        connection = self.connection(address) or await self.connect(address)
+        return await connection.call(command, timeout_ms, step)
 
     async def notify(self, address: str, command: Command) -> None:
         """Send a one-way request. Raise ConnectFailed."""
-        connection = await self.connect(address)
+        connection = self.connection(address) or await self.connect(address)
         connection.notify(command)
+
+    def disconnect(self, address: str, reason: str) -> None:
+        """Close the connection to `address`, if there is one; the next call opens another."""
+        known = self._connections.pop(address, None)
+        if known is not None:
+            known.close(reason)
 
     async def close(self) -> None:
         """Close all connections and wait until they are closed."""
-        for opening in list(self._opening.values()):
+        self._closed = True
+        openings = list(self._opening.values())
+        for opening in openings:
             opening.cancel()
+        if openings:
+            await asyncio.wait(openings)
         connections, self._connections = list(self._connections.values()), {}
         for connection in connections:
             connection.close("the client is closing")

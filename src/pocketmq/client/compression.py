@@ -1,0 +1,98 @@
+"""Bodies squeezed by the producer and restored by the consumer; brokers keep them as they are.
+
+zlib is always there. lz4 (frame format) and zstd are used when their packages are installed:
+`pip install lz4`, and for zstd Python 3.14 or `pip install backports.zstd` (or `zstandard`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import zlib
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, Literal
+
+from pocketmq.errors import BodyUndecodable, ConfigError
+from pocketmq.message.flags import (
+    COMPRESSED,
+    COMPRESSION_LZ4,
+    COMPRESSION_MASK,
+    COMPRESSION_ZLIB,
+    COMPRESSION_ZSTD,
+)
+
+Compression = Literal["zlib", "lz4", "zstd", "none"]
+Compress = Callable[[bytes], bytes]
+
+BODY_BYTES_MAX: Final = 256 * 1024 * 1024
+"""What a body may grow to when decompressed."""
+
+_FLAGS: Final = {"zlib": COMPRESSION_ZLIB, "lz4": COMPRESSION_LZ4, "zstd": COMPRESSION_ZSTD}
+_INSTALL: Final = {"lz4": "pip install lz4", "zstd": "pip install backports.zstd"}
+
+
+def compressor(kind: Compression, level: int) -> tuple[Compress, int]:
+    """The function that compresses a body, and the flag bits that say so.
+
+    Raise ConfigError for an unknown kind, or one whose package is not installed.
+    """
+    if kind == "zlib":
+        return (lambda body: zlib.compress(body, level)), COMPRESSED | COMPRESSION_ZLIB
+    if kind not in _FLAGS:
+        raise ConfigError(f"compression {kind!r} is unknown; say zlib, lz4, zstd or none")
+    flag = COMPRESSED | _FLAGS[kind]
+    module = _module(kind)
+    if module is None:
+        raise ConfigError(f"compression {kind} needs a package; {_INSTALL[kind]}, or use zlib")
+    if kind == "lz4":
+        return (lambda body: bytes(module.compress(body, compression_level=level))), flag
+    if hasattr(module, "ZstdCompressor") and not hasattr(module, "CompressionParameter"):
+        return (lambda body: bytes(module.ZstdCompressor(level=level).compress(body))), flag
+    return (lambda body: bytes(module.compress(body, level=level))), flag
+
+
+def decompress(body: bytes | memoryview, sys_flag: int) -> bytes:
+    """The body that was compressed as `sys_flag` says. Raise BodyUndecodable."""
+    kind = sys_flag & COMPRESSION_MASK
+    try:
+        if kind in (0, COMPRESSION_ZLIB):
+            return _inflate(body)
+        name = "lz4" if kind == COMPRESSION_LZ4 else "zstd" if kind == COMPRESSION_ZSTD else ""
+        if not name:
+            raise BodyUndecodable(f"it is compressed in an unknown way (flag {kind:#x})")
+        module = _module(name)
+        if module is None:
+            raise BodyUndecodable(f"it is compressed with {name}; {_INSTALL[name]}")
+        if hasattr(module, "ZstdDecompressor") and not hasattr(module, "DecompressionParameter"):
+            expander = module.ZstdDecompressor().decompressobj()
+            return bytes(expander.decompress(bytes(body)))
+        return bytes(module.decompress(bytes(body)))
+    except BodyUndecodable:
+        raise
+    except Exception as error:  # each package has errors of its own
+        raise BodyUndecodable(f"it does not decompress: {error}") from error
+
+
+def _inflate(body: bytes | memoryview) -> bytes:
+    expander = zlib.decompressobj()
+    data = expander.decompress(body, BODY_BYTES_MAX)
+    if expander.unconsumed_tail:
+        raise BodyUndecodable(f"it would grow beyond {BODY_BYTES_MAX} bytes")
+    if not expander.eof:
+        raise BodyUndecodable("its compressed form is cut short")
+    return data
+
+
+@cache
+def _module(kind: str) -> Any:
+    """The module that speaks this format, or None."""
+    names = ("lz4.frame",) if kind == "lz4" else _ZSTD_MODULES
+    for name in names:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    return None
+
+
+_ZSTD_MODULES: Final = ("compression.zstd", "backports.zstd", "zstandard")

@@ -16,12 +16,13 @@ REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 RESULTS = REFERENCE / "compatibility.json"
 PAGE = REFERENCE / "compatibility.md"
 
-HEAD = """<!-- Written by scripts/compatibility.py (make interop, make docs) from compatibility.json. -->
+HEAD = """<!-- Written by scripts/compatibility.py (make docs) from the tests' results. -->
 # Compatibility
 
-What the official RocketMQ clients were seen to do with a PocketMQ broker. `make interop` runs them and
-writes this page: **passes** means that every test of the model passed with that client, *fails* that
-one did not, *not run* that there is no result, and *lacks it* that the client has no means for it.
+What the official RocketMQ clients were seen to do with a PocketMQ broker. `make interop` runs them
+and writes this page: **passes** means that every test of the model passed with that client,
+*fails* that one did not, *not run* that there is no result, and *lacks it* that the client has no
+means for it.
 """
 
 

@@ -1,0 +1,97 @@
+import com.google.gson.JsonObject;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.rocketmq.client.trace.TraceView;
+import org.apache.rocketmq.common.message.MessageExt;
+import org.apache.rocketmq.common.message.MessageQueue;
+import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
+
+/** What an operator does with the official tools, and what an application asks about its messages. */
+final class Admin {
+    private static final String TRACE_TOPIC = "RMQ_SYS_TRACE_TOPIC";
+
+    private final String nameServer;
+    private DefaultMQAdminExt admin;
+
+    Admin(String nameServer) {
+        this.nameServer = nameServer;
+    }
+
+    JsonObject perform(JsonObject request) throws Exception {
+        switch (Json.text(request, "do")) {
+            case "reset_offsets":
+                return reset(request);
+            case "clone_offsets":
+                admin().cloneGroupOffset(
+                    Json.text(request, "from"), Json.text(request, "group"), Json.text(request, "topic"), false);
+                return new JsonObject();
+            case "update_group":
+                Dialect.updateGroup(admin(), Json.text(request, "broker"), request);
+                return new JsonObject();
+            case "update_topic":
+                Dialect.updateTopic(admin(), Json.text(request, "broker"), request);
+                return new JsonObject();
+            case "request_mode":
+                Dialect.requestMode(admin(), Json.text(request, "broker"), request);
+                return new JsonObject();
+            case "trace":
+                return trace(request);
+            default:
+                throw new IllegalArgumentException("unknown request " + request);
+        }
+    }
+
+    private DefaultMQAdminExt admin() throws Exception {
+        if (admin == null) {
+            admin = new DefaultMQAdminExt(10_000);
+            admin.setNamesrvAddr(nameServer);
+            admin.setInstanceName(Json.instanceName("admin"));
+            admin.start();
+        }
+        return admin;
+    }
+
+    /** Both ways an operator has: through the broker for live consumers, by the queue for absent ones. */
+    private JsonObject reset(JsonObject request) throws Exception {
+        String topic = Json.text(request, "topic");
+        String group = Json.text(request, "group");
+        long moment = Json.number(request, "to_ms", 0);
+        JsonObject offsets = new JsonObject();
+        if (Json.flag(request, "offline")) {
+            for (var found : admin().resetOffsetByTimestampOld(group, topic, moment, true)) {
+                offsets.addProperty(String.valueOf(found.getQueueId()), found.getRollbackOffset());
+            }
+        } else {
+            Map<MessageQueue, Long> found = admin().resetOffsetByTimestamp(topic, group, moment, true);
+            found.forEach((queue, offset) -> offsets.addProperty(String.valueOf(queue.getQueueId()), offset));
+        }
+        JsonObject answer = new JsonObject();
+        answer.add("offsets", offsets);
+        return answer;
+    }
+
+    private JsonObject trace(JsonObject request) throws Exception {
+        String id = Json.text(request, "message_id");
+        List<JsonObject> life = new ArrayList<>();
+        for (MessageExt stored : admin().queryMessage(TRACE_TOPIC, id, 64, 0, Long.MAX_VALUE).getMessageList()) {
+            for (TraceView view : TraceView.decodeFromTraceTransData(id, stored)) {
+                JsonObject point = new JsonObject();
+                point.addProperty("kind", view.getMsgType());
+                point.addProperty("status", view.getStatus());
+                point.addProperty("topic", view.getTopic());
+                point.addProperty("group", view.getGroupName());
+                point.addProperty("keys", view.getKeys());
+                point.addProperty("at_ms", view.getTimeStamp());
+                life.add(point);
+            }
+        }
+        return Json.list("life", life);
+    }
+
+    void close() {
+        if (admin != null) {
+            admin.shutdown();
+        }
+    }
+}

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.cluster.test_model_pop import ack, handles, pop, records
 from tests.support.broker_process import broker_process
 from tests.support.local_broker import connected
+from tests.support.pops import ack, handles, pop, records
 from tests.support.waiting import until
 
 from pocketmq.broker.rules.pop import Handle

@@ -255,6 +255,87 @@ class PullConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PopConfig:
+    """Pop consumption: messages handed out for a time, whoever asks."""
+
+    retry_first_percent: int = setting(
+        20,
+        "How many of a hundred pops look at the retry topic first; the others look there last.",
+        alias="popFromRetryProbability",
+        minimum=0,
+        maximum=100,
+    )
+    second_retry_form: bool = setting(
+        False,
+        "Name retry topics %RETRY%group+topic instead of %RETRY%group_topic.",
+        alias="enableRetryTopicV2",
+    )
+    read_first_retry_form: bool = setting(
+        True,
+        "Still hand out what is in retry topics of the first form.",
+        alias="retrieveMessageFromPopRetryTopicV1",
+    )
+    show_retry_topic: bool = setting(
+        False,
+        "Hand out retried messages under their retry topic, not under their own.",
+        alias="popResponseReturnActualRetryTopic",
+    )
+    new_group_looks_in_memory: bool = setting(
+        True,
+        "A group that starts at the end gets all of a queue whose first message is in memory.",
+        alias="initPopOffsetByCheckMsgInMem",
+    )
+    waiting_per_queue_max: int = setting(
+        1024,
+        "Pops of one group that wait for one queue, or for any; further ones are told so.",
+        alias="popPollingSize",
+        minimum=1,
+    )
+    waiting_max: int = setting(
+        100_000, "Pops that wait altogether.", alias="maxPopPollingSize", minimum=1
+    )
+    revive_queues: int = setting(
+        8,
+        "Queues that check points and acks are spread over; never make it smaller.",
+        alias="reviveQueueNum",
+        minimum=1,
+        maximum=998,
+    )
+    revive_interval_ms: int = setting(
+        1000,
+        "How often is looked for what was popped and not acknowledged.",
+        alias="reviveInterval",
+        minimum=10,
+    )
+    drop_after_failures: bool = setting(
+        False,
+        "Give up on a message that could not be put in the retry topic 17 times.",
+        alias="skipWhenCKRePutReachMaxTimes",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentsConfig:
+    """Which consumer gets which queue, where clients leave that to the broker."""
+
+    balance: bool = setting(
+        True,
+        "Share queues out among a group's members; else each gets all.",
+        alias="serverLoadBalancerEnable",
+    )
+    mode: Literal["PULL", "POP"] = setting(
+        "PULL",
+        "How groups fetch messages when nothing was set for them.",
+        alias="defaultMessageRequestMode",
+    )
+    pop_share_queues: int = setting(
+        -1,
+        "How many members' queues a popping member shares beside its own; 0 or less: all.",
+        alias="defaultPopShareQueueNum",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ClientsConfig:
     """How connected clients are kept."""
 
@@ -262,6 +343,12 @@ class ClientsConfig:
         120_000,
         "A client without a heartbeat for this long is gone.",
         alias="channelExpiredTimeout",
+        minimum=1000,
+    )
+    popped_expiry_ms: int = setting(
+        600_000,
+        "How long a group counts as subscribed to a topic that it popped without heartbeats.",
+        alias="subscriptionExpiredTimeout",
         minimum=1000,
     )
     scan_interval_ms: int = setting(10_000, "How often that is checked.", minimum=100)
@@ -328,6 +415,8 @@ class BrokerConfig:
     timers: TimersConfig = group(TimersConfig)
     transactions: TransactionsConfig = group(TransactionsConfig)
     pull: PullConfig = group(PullConfig)
+    pop: PopConfig = group(PopConfig)
+    assignments: AssignmentsConfig = group(AssignmentsConfig)
     clients: ClientsConfig = group(ClientsConfig)
     registration: RegistrationConfig = group(RegistrationConfig)
     saving: SavingConfig = group(SavingConfig)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.handlers.assignments import AssignmentsHandler
 from pocketmq.broker.handlers.recall import RecallHandler
 from pocketmq.broker.handlers.replies import RepliesHandler
 from pocketmq.broker.handlers.retry import RetryHandler
@@ -18,7 +19,7 @@ from pocketmq.broker.handlers.send_gate import SendGate
 from pocketmq.broker.handlers.timers import TimersHandler
 from pocketmq.broker.handlers.topics import Settle
 from pocketmq.broker.handlers.transactions import TransactionsHandler
-from pocketmq.broker.pops import Pops
+from pocketmq.broker.pops import PopGround, Pops
 from pocketmq.broker.routes import Routed
 from pocketmq.broker.services.broadcast import BroadcastService
 from pocketmq.broker.services.cold_reads import ColdReadService
@@ -111,19 +112,9 @@ class Models:
         )
         self.transaction_checks = _transaction_checks(ground, self.transactions)
         tables.topics.on_change(self._forget_topics)
+        tables.groups.changes.listen(self._forget_groups)
         self._services += (self.transactions,)
-        self.pops = Pops(
-            config.identity,
-            ground.clock,
-            store,
-            tables,
-            ground.intake,
-            ground.dispatch,
-            ground.cold_reads,
-            ground.settle,
-            self.timer,
-            config.timers.precision_ms,
-        )
+        self.pops = Pops(_pop_ground(ground), self.timer)
         self._services += self.pops.services
         if not _is_replica(config):
             self._services += (self.transaction_checks,)
@@ -159,6 +150,15 @@ class Models:
             ),
             TimersHandler(self.timer),
             *self.pops.handlers(),
+            AssignmentsHandler(
+                tables.request_modes,
+                tables.topics,
+                tables.groups,
+                tables.clients,
+                ground.settle,
+                ground.config.assignments,
+                ground.config.identity.broker_name,
+            ),
             TransactionsHandler(
                 self.transactions,
                 self.transaction_checks,
@@ -189,6 +189,12 @@ class Models:
                 tables.transactions.forget(name)
                 tables.orders.forget(name)
 
+    def _forget_groups(self, names: Iterable[str]) -> None:
+        tables = self._ground.tables
+        for name in names:
+            if tables.groups.find(name) is None:
+                tables.orders.forget_group(name)
+
     def drain(self) -> None:
         """Answer who waits: nothing will come while this broker stops."""
         self.pops.poll.drain()
@@ -202,6 +208,20 @@ class Models:
         """Stop them in reverse."""
         for service in reversed(self._services):
             await service.stop()
+
+
+def _pop_ground(ground: Ground) -> PopGround:
+    return PopGround(
+        ground.config,
+        ground.clock,
+        ground.store,
+        ground.tables,
+        ground.intake,
+        ground.placer,
+        ground.dispatch,
+        ground.cold_reads,
+        ground.replies.store_host,
+    )
 
 
 def _is_replica(config: BrokerConfig) -> bool:

@@ -1,18 +1,11 @@
-"""Receipt handles, check points, acks and the sharing of queues."""
+"""Receipt handles, bit sets and the sharing of queues."""
 
 from __future__ import annotations
 
 import pytest
 
 from pocketmq.broker.rules.assignments import assign
-from pocketmq.broker.rules.pop import (
-    CheckPoint,
-    encode_ack,
-    parse_bits,
-    parse_handle,
-    read_ack,
-    read_check_point,
-)
+from pocketmq.broker.rules.pop import parse_bits, parse_handle
 from pocketmq.protocol.bodies.queues import MessageQueue
 
 
@@ -27,19 +20,6 @@ def test_handles_are_read_as_they_are_written() -> None:
 def test_forged_handles_are_seen(text: str) -> None:
     with pytest.raises(ValueError, match="handle"):
         parse_handle(text)
-
-
-def test_check_points_and_acks_have_the_bytes_of_apache() -> None:
-    point = CheckPoint("T", "g", 1, 10, 1000, 500, (0, 2, 5), "b")
-    expected = b'{"bm":0,"bn":"b","c":"g","d":[0,2,5],"it":500,"n":3,"pt":1000,"q":1,"ro":0,"so":10'
-    assert point.encode() == expected + b',"t":"T"}'
-    assert read_check_point(point.encode()) == point
-    assert point.unique_key == "T@1@10@g@1000@b@ck"
-    assert point.open_offsets({12}) == [10, 15]
-    assert read_ack(encode_ack(point.key, 12, "b")) == (point.key, [12])
-    for bad in (b"", b"[]", b"{}", b"\xff"):
-        with pytest.raises(ValueError):
-            read_check_point(bad)
 
 
 def test_bit_sets_are_little_endian() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 
+from pocketmq.broker.config import AssignmentsConfig
 from pocketmq.broker.handlers.topics import Settle
 from pocketmq.broker.rules import assignments as rules
 from pocketmq.broker.state.clients import ClientTable
 from pocketmq.broker.state.groups import GroupTable
-from pocketmq.broker.state.pop import RequestModes
+from pocketmq.broker.state.request_modes import RequestModes
 from pocketmq.broker.state.topics import TopicTable
 from pocketmq.errors import Refused
 from pocketmq.message.topics import RETRY_PREFIX
@@ -34,6 +35,7 @@ class AssignmentsHandler:
         groups: GroupTable,
         clients: ClientTable,
         settle: Settle,
+        config: AssignmentsConfig,
         broker: str,
     ) -> None:
         self._modes = modes
@@ -41,6 +43,7 @@ class AssignmentsHandler:
         self._groups = groups
         self._clients = clients
         self._settle = settle
+        self._config = config
         self._broker = broker
 
     def routes(self) -> Mapping[int, Handler]:
@@ -62,12 +65,10 @@ class AssignmentsHandler:
         if config is None:
             return None
         every = [MessageQueue(topic, self._broker, i) for i in range(config.read_queue_nums)]
-        set_mode = None if topic.startswith(RETRY_PREFIX) else self._modes.find(topic, group)
-        mode = set_mode.mode if set_mode is not None else "PULL"
-        if request.message_model != "BROADCASTING":
+        mode, share = self._mode(topic, group)
+        if request.message_model != "BROADCASTING" and self._config.balance:
             if members is None or request.strategy_name not in rules.STRATEGIES:
                 return None
-            share = set_mode.pop_share_queue_num if set_mode is not None else -1
             every = rules.assign(
                 every,
                 members.client_ids,
@@ -76,6 +77,15 @@ class AssignmentsHandler:
                 share if mode == "POP" else None,
             )
         return tuple(QueueAssignment(queue, mode) for queue in every)
+
+    def _mode(self, topic: str, group: str) -> tuple[str, int]:
+        """How a group fetches a topic, and how many members' queues each shares when it pops."""
+        if topic.startswith(RETRY_PREFIX):
+            return "PULL", 0
+        chosen = self._modes.find(topic, group)
+        if chosen is None:
+            return self._config.mode, self._config.pop_share_queues
+        return chosen.mode, chosen.pop_share_queue_num
 
     def set_mode(self, connection: Connection, command: Command) -> Awaitable[Command]:
         """Let a group PULL or POP a topic."""

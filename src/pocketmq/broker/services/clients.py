@@ -29,6 +29,7 @@ class ClientService:
         self._groups = groups
         self._locks = locks
         self._expiry_ms = config.channel_expiry_ms
+        self._popped_expiry_ms = config.popped_expiry_ms
         self._notices = config.notify_changes
         self._loop = Loop("client-expiry", config.scan_interval_ms, self.step)
         self._changed: dict[str, ConsumerGroup] = {}
@@ -47,6 +48,7 @@ class ClientService:
         silent = self._clients.expire(self._expiry_ms)
         for connection in silent:
             connection.close(f"no heartbeat for {self._expiry_ms} ms")
+        self._clients.expire_popped(self._popped_expiry_ms)
         self._locks.expire()
         return len(silent)
 

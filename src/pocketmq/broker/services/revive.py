@@ -1,37 +1,39 @@
 """Hands out again what was popped and not acknowledged.
 
-Check points and acks come back from the timer in the revive topic, check points first. When the
-timer has passed a check point's moment, what is not acknowledged of it goes to the group's retry
-topic, as a message of its own. How far each revive queue is settled is the committed offset of
-group CID_RMQ_SYS_REVIVE_GROUP; after a crash the rest is read again, so that nothing is lost and
-little comes twice.
+Check points and acks come back from the timer in the revive topic, each check point before its
+acks. Once the timer has delivered all that was stored before a check point's moment, what is not
+acknowledged of it is put again, by `services/pop_retries.py`. Where that fails, a check point of
+the one message takes it up later. How far each revive queue is settled is the committed offset of
+group CID_RMQ_SYS_REVIVE_GROUP, which as in Apache is the last settled one and not the next; after a
+crash the rest is read again, so that nothing is lost and little comes twice.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
 
-from pocketmq.broker.rules import pop as rules
-from pocketmq.broker.rules.placement import TIMER_DELIVER_MS, timer_tick
-from pocketmq.broker.rules.pop import CheckPoint, Key
+from pocketmq.broker.config import PopConfig
+from pocketmq.broker.rules import pop_records as rules
+from pocketmq.broker.rules.placement import timer_tick
+from pocketmq.broker.rules.pop_records import CheckPoint, Key
 from pocketmq.broker.services.dispatch import DispatchService
-from pocketmq.broker.services.intake import Intake, OwnMessage
 from pocketmq.broker.services.loop import Loop
+from pocketmq.broker.services.pop_records import PopRecords
+from pocketmq.broker.services.pop_retries import PopRetries
 from pocketmq.broker.state.offsets import OffsetTable
-from pocketmq.broker.state.pop import AckBook
-from pocketmq.broker.state.topics import TopicTable
 from pocketmq.clock import Clock
+from pocketmq.errors import StoreError
 from pocketmq.message import topics as names
-from pocketmq.message.properties import TAGS, UNIQUE_KEY
-from pocketmq.protocol.bodies.topic_config import TopicConfig
+from pocketmq.message.properties import TAGS, TIMER_OUT_MS
 from pocketmq.store import MessageStore
 
 _log = logging.getLogger(__name__)
 
-_INTERVAL_MS = 500
-_FIRST_POP_TIME = "1ST_POP_TIME"
-_READ_MAX = 2000
+_PER_TURN: Final = 50
+_PENDING_MAX: Final = 100_000
 
 
 class Progress(Protocol):
@@ -48,39 +50,75 @@ class Progress(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Queue:
+    """One revive queue: check points that are read and not settled, by where they lie."""
+
+    next_offset: int
+    pending: dict[int, CheckPoint] = field(default_factory=dict)
+    is_read: bool = False
+    """Whether it was read to its end."""
+    slot_ms: int = 0
+    """What the timer delivered before this tick has been read."""
+    _places: dict[Key, int] = field(default_factory=dict)
+    _first_tick_ms: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether reading can wait, because what has been read keeps the service busy."""
+        return len(self.pending) >= _PENDING_MAX and self._first_tick_ms < self.slot_ms
+
+    def add(self, offset: int, point: CheckPoint) -> None:
+        """A check point lies there. One that came twice counts once."""
+        if point.key in self._places:
+            return
+        if not self.pending:
+            self._first_tick_ms = point.due_ms
+        self._places[point.key] = offset
+        self.pending[offset] = point
+
+    def acknowledge(self, key: Key, offsets: list[int]) -> None:
+        """Acks were read. A check point that is all acknowledged is settled by that."""
+        place = self._places.get(key)
+        if place is None:
+            return
+        point = self.pending[place]
+        point = self.pending[place] = replace(point, bits=point.bits | point.bits_of(offsets))
+        if not point.open_offsets:
+            self.drop(place)
+
+    def drop(self, place: int) -> None:
+        """A check point is settled."""
+        point = self.pending.pop(place)
+        del self._places[point.key]
+
+
 class ReviveService:
-    """Stores check points and acks, and settles them."""
+    """Reads check points and acks, and settles them."""
 
     def __init__(
         self,
         store: MessageStore,
-        intake: Intake,
+        records: PopRecords,
+        retries: PopRetries,
         dispatch: DispatchService,
-        topics: TopicTable,
         offsets: OffsetTable,
-        acks: AckBook,
         clock: Clock,
         timers: Progress,
-        *,
-        cluster: str,
-        broker: str,
-        precision_ms: int,
+        config: PopConfig,
     ) -> None:
         self._store = store
-        self._intake = intake
+        self._records = records
+        self._retries = retries
         self._dispatch = dispatch
-        self._topics = topics
         self._offsets = offsets
-        self._acks = acks
         self._clock = clock
         self._timers = timers
-        self._topic = names.revive_topic(cluster)
-        self._broker = broker
-        self._precision_ms = precision_ms
-        self._pending: dict[int, dict[int, CheckPoint]] = {}
-        self._read: dict[int, int] = {}
-        self._timer_end: int | None = None
-        self._loop = Loop("pop-revive", _INTERVAL_MS, self.step)
+        self._drop_after_failures = config.drop_after_failures
+        self._queues: dict[int, _Queue] = {}
+        self._seen: tuple[int, int, int | None] | None = None
+        self._complete_ms = 0
+        self._loop = Loop("pop-revive", config.revive_interval_ms, self.step)
 
     def start(self) -> None:
         """Begin."""
@@ -90,116 +128,121 @@ class ReviveService:
         """End."""
         await self._loop.stop()
 
-    # -- storing ------------------------------------------------------------------------------
-
-    def put_check_point(self, point: CheckPoint, revive_queue: int) -> None:
-        """Store it, to come back before it is due. Raise Refused, StoreError."""
-        self._put(
-            revive_queue,
-            point.encode(),
-            rules.CHECK_POINT_TAG,
-            point.unique_key,
-            point.due_ms - rules.EARLY_MS,
-        )
-
-    def put_ack(self, key: Key, offset: int, revive_queue: int, due_ms: int) -> None:
-        """Store it, to come back when it is due. Raise Refused, StoreError."""
-        body = rules.encode_ack(key, offset, self._broker)
-        unique = rules.ack_unique_key(key, offset, self._broker)
-        self._put(revive_queue, body, rules.ACK_TAG, unique, due_ms)
-        self._acks.add(key, offset, due_ms)
-
-    def _put(self, queue_id: int, body: bytes, tag: str, unique: str, due_ms: int) -> None:
-        properties = {TAGS: tag, UNIQUE_KEY: unique, TIMER_DELIVER_MS: str(due_ms)}
-        self._intake.put_placed(OwnMessage(self._topic, queue_id, body, properties))
-
-    # -- settling -----------------------------------------------------------------------------
-
-    def step(self) -> int:
-        """Read what came back and settle what is due; return how many came again."""
-        if self._timer_end is None:
-            self._timer_end = self._store.queue_offsets(names.TIMER_TOPIC, 0)[1]
+    async def step(self) -> int:
+        """Read what came back and settle what is due; return how many messages came again."""
         passed_ms = self._timers.read_ms
-        caught_up = self._timers.queue_offset >= self._timer_end
         self._dispatch.drain()
+        complete_ms = self._enrolled_until()
         revived = 0
-        for queue_id in self._store.queue_ids(self._topic):
-            at_end = self._take_in(queue_id)
-            if caught_up and at_end:
-                revived += self._settle(queue_id, passed_ms)
-        self._acks.expire(self._clock.now_ms())
+        for queue_id in self._store.queue_ids(self._records.topic):
+            queue = self._queues.get(queue_id) or self._open(queue_id)
+            await self._take_in(queue_id, queue)
+            revived += await self._settle(queue_id, queue, complete_ms, passed_ms)
         return revived
 
-    def _take_in(self, queue_id: int) -> bool:
-        pending = self._pending.setdefault(queue_id, {})
-        first, end = self._store.queue_offsets(self._topic, queue_id)
-        at = self._read.get(queue_id)
-        if at is None:
-            at = self._offsets.query(rules.REVIVE_GROUP, self._topic, queue_id) or 0
-        at = min(max(at, first), end)
-        stop = min(end, at + _READ_MAX)
-        for offset in range(at, stop):
-            entry = self._store.entry_of(self._topic, queue_id, offset)
-            record = self._store.decoded_record_at(entry[0]) if entry is not None else None
-            if record is None:
-                continue
-            try:
-                if record.properties.get(TAGS) == rules.CHECK_POINT_TAG:
-                    pending[offset] = rules.read_check_point(record.body)
-                else:
-                    key, settled = rules.read_ack(record.body)
-                    for one in settled:
-                        self._acks.add(key, one, record.store_timestamp_ms)
-            except ValueError as error:
-                _log.error("revive record passed over queue=%d at=%d: %s", queue_id, offset, error)
-        self._read[queue_id] = stop
-        return stop == end
+    def _enrolled_until(self) -> int:
+        """The moment before which all that was stored has entered the timer.
 
-    def _settle(self, queue_id: int, passed_ms: int) -> int:
-        pending, revived = self._pending[queue_id], 0
-        try:
-            for at, point in list(pending.items()):
-                if timer_tick(point.due_ms, self._precision_ms) >= passed_ms:
-                    continue
-                for offset in point.open_offsets(self._acks.of(point.key)):
-                    revived += self._revive(point, offset)
-                    self._acks.add(point.key, offset, point.due_ms)
-                del pending[at]
-                self._acks.drop(point.key)
-        finally:
-            settled = min(pending, default=self._read[queue_id])
-            self._offsets.commit(rules.REVIVE_GROUP, self._topic, queue_id, settled)
-        return revived
+        To be certain, wait until the timer has reached the end its queue had at some moment.
+        """
+        now_ms, seen = self._clock.now_ms(), self._seen
+        end = self._store.queue_offsets(names.TIMER_TOPIC, 0)[1]
+        if seen is None:
+            seen = (now_ms, self._store.log_end, None)
+        moment_ms, log_end, queue_end = seen
+        if queue_end is None and self._store.dispatched_offset >= log_end:
+            queue_end = end
+        if queue_end is None or self._timers.queue_offset < queue_end:
+            self._seen = (moment_ms, log_end, queue_end)
+            return self._complete_ms
+        self._seen = None
+        self._complete_ms = max(self._complete_ms, moment_ms)
+        return self._complete_ms
 
-    def _revive(self, point: CheckPoint, offset: int) -> bool:
-        """Store a message anew for its group. False: it is gone. Raise StoreError."""
-        entry = self._store.entry_of(point.topic, point.queue_id, offset)
-        record = self._store.decoded_record_at(entry[0]) if entry is not None else None
+    def _open(self, queue_id: int) -> _Queue:
+        settled = self._offsets.query(rules.REVIVE_GROUP, self._records.topic, queue_id)
+        queue = _Queue(0 if settled is None else settled + 1)
+        self._queues[queue_id] = queue
+        return queue
+
+    async def _take_in(self, queue_id: int, queue: _Queue) -> None:
+        """Read on, to the end or until a good many check points can be settled."""
+        topic = self._records.topic
+        first, end = self._store.queue_offsets(topic, queue_id)
+        queue.next_offset = min(max(queue.next_offset, first), end)
+        count = 0
+        while queue.next_offset < end and not queue.is_full:
+            offset = queue.next_offset
+            entry = self._store.entry_of(topic, queue_id, offset)
+            if entry is not None:
+                await self._retries.warm(topic, queue_id, offset, entry[0])
+                self._read(queue, offset, entry[0])
+            queue.next_offset = offset + 1
+            count += 1
+            if count % _PER_TURN == 0:
+                await asyncio.sleep(0)
+        queue.is_read = queue.next_offset >= end
+
+    def _read(self, queue: _Queue, offset: int, log_offset: int) -> None:
+        record = self._store.decoded_record_at(log_offset)
         if record is None:
-            _log.warning("popped message is gone topic=%s offset=%d", point.topic, offset)
-            return False
-        topic = point.topic
-        if not topic.startswith(names.RETRY_PREFIX):
-            topic = names.pop_retry_topic(point.group, topic)
-        if self._topics.find(topic) is None:
-            self._topics.put(TopicConfig(topic, 1, 1))
-        if self._offsets.query(point.group, topic, 0) is None:
-            self._offsets.commit(point.group, topic, 0, 0)
+            return
         properties = record.properties
-        properties.setdefault(_FIRST_POP_TIME, str(point.pop_time_ms))
-        for name in ("DELAY", TIMER_DELIVER_MS, "TIMER_DELAY_SEC", "TIMER_DELAY_MS"):
-            properties.pop(name, None)
-        self._intake.put(
-            OwnMessage(
-                topic,
-                0,
-                record.body,
-                properties,
-                record.flag,
-                record.sys_flag,
-                record.born_timestamp_ms,
-                b"",
-                record.reconsume_times + 1,
-            )
+        try:
+            queue.slot_ms = max(queue.slot_ms, int(properties.get(TIMER_OUT_MS, "0")))
+            if properties.get(TAGS) == rules.CHECK_POINT_TAG:
+                queue.add(offset, rules.read_check_point(record.body))
+            else:
+                queue.acknowledge(*rules.read_acks(record.body))
+        except (ValueError, RecursionError) as error:
+            _log.error("revive record passed over at=%d: %s", offset, error)
+
+    async def _settle(self, queue_id: int, queue: _Queue, complete_ms: int, passed_ms: int) -> int:
+        """Settle the check points whose moment is past, with all of their acks read."""
+        revived = looked_at = 0
+        if not queue.is_read:
+            passed_ms = min(passed_ms, queue.slot_ms)
+        try:
+            for place, point in list(queue.pending.items()):
+                tick_ms = timer_tick(point.due_ms, self._records.precision_ms)
+                if tick_ms >= passed_ms or point.due_ms > complete_ms:
+                    continue
+                revived += await self._settle_one(queue_id, queue, place)
+                looked_at += 1
+                if looked_at % _PER_TURN == 0:
+                    await asyncio.sleep(0)
+        finally:
+            settled = min(queue.pending, default=queue.next_offset) - 1
+            if settled >= 0:
+                group, topic = rules.REVIVE_GROUP, self._records.topic
+                self._offsets.commit(group, topic, queue_id, settled)
+        return revived
+
+    async def _settle_one(self, queue_id: int, queue: _Queue, place: int) -> int:
+        revived = 0
+        point = queue.pending[place]
+        for offset in point.open_offsets if self._retries.is_wanted(point) else ():
+            try:
+                revived += await self._retries.put_again(point, offset)
+            except StoreError as error:
+                self._try_later(queue_id, point, offset, error)
+            point = replace(point, bits=point.bits | point.bits_of((offset,)))
+            queue.pending[place] = point
+        queue.drop(place)
+        return revived
+
+    def _try_later(self, queue_id: int, point: CheckPoint, offset: int, error: StoreError) -> None:
+        """Raise StoreError when that cannot be stored either; the check point stays as it is."""
+        tries = len(rules.FAILURE_DELAYS_SECONDS)
+        if point.failures >= tries and self._drop_after_failures:
+            _log.error("message given up topic=%s offset=%d: %s", point.topic, offset, error)
+            return
+        later = point.failed(offset, self._clock.now_ms())
+        self._records.put_check_point(later, queue_id)
+        _log.warning(
+            "popped message not put again, next try in %d s topic=%s offset=%d: %s",
+            (later.due_ms - self._clock.now_ms()) // 1000,
+            point.topic,
+            offset,
+            error,
         )
-        return True

@@ -2,6 +2,7 @@
 
     group -> connection -> client (id, language, version, when it was last heard)
     group -> topic -> subscription, of the last heartbeat of any member
+    group, topic -> subscription, of the last pop, which needs no heartbeat
 
 A member is a connection: the same client id on another connection is a second member. A group
 without members is forgotten with its subscriptions. Subscriptions of a group are replaced when a
@@ -10,6 +11,7 @@ newer version comes; topics that a heartbeat does not name are dropped for the w
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,6 +21,7 @@ from pocketmq.filtering import Subscription
 from pocketmq.net import Connection
 
 MEMBERS_MAX: Final = 200_000
+POPPED_MAX: Final = 50_000
 SUBSCRIPTIONS_PER_GROUP_MAX: Final = 20_000
 
 BROADCASTING: Final = "BROADCASTING"
@@ -96,6 +99,7 @@ class ClientTable:
         self._producers_by_id: dict[str, Client] = {}
         self._groups_of: dict[Connection, tuple[set[str], set[str]]] = {}
         self._listeners: list[GroupListener] = []
+        self._popped: OrderedDict[tuple[str, str], tuple[Subscription, int]] = OrderedDict()
 
     def on_group_change(self, listener: GroupListener) -> None:
         """Call `listener` with a consumer group when a member or a topic came or went."""
@@ -110,7 +114,10 @@ class ClientTable:
     def subscription(self, group: str, topic: str) -> Subscription | None:
         """What a group wants of a topic, or None when it is not subscribed."""
         found = self._consumers.get(group)
-        return None if found is None else found.subscriptions.get(topic)
+        known = None if found is None else found.subscriptions.get(topic)
+        if known is None and (group, topic) in self._popped:
+            return self._popped[group, topic][0]
+        return known
 
     @property
     def consumer_groups(self) -> list[ConsumerGroup]:
@@ -119,7 +126,8 @@ class ClientTable:
 
     def groups_subscribed_to(self, topic: str) -> list[str]:
         """The names of connected groups that want a topic."""
-        return [group.name for group in self._consumers.values() if topic in group.subscriptions]
+        found = [group.name for group in self._consumers.values() if topic in group.subscriptions]
+        return found + [group for group, name in self._popped if name == topic]
 
     def producers(self, group: str) -> list[Client]:
         """The members of a producer group."""
@@ -180,6 +188,23 @@ class ClientTable:
         found = self._consumers.get(group)
         if found is not None:
             found.fingerprint = fingerprint
+
+    def popped(self, group: str, subscription: Subscription) -> None:
+        """A group popped a topic: that subscribes it for a while, without a heartbeat."""
+        key, now_ms = (group, subscription.topic), self._clock.now_ms()
+        known = self._popped.get(key)
+        if known is not None and known[0] is subscription and now_ms - known[1] < 1000:
+            return
+        self._popped[key] = (subscription, now_ms)
+        self._popped.move_to_end(key)
+        if len(self._popped) > POPPED_MAX:
+            self._popped.popitem(last=False)
+
+    def expire_popped(self, expiry_ms: int) -> None:
+        """End subscriptions by pops not renewed for `expiry_ms`."""
+        limit = self._clock.now_ms() - expiry_ms
+        while self._popped and next(iter(self._popped.values()))[1] < limit:
+            self._popped.popitem(last=False)
 
     # -- leaving ----------------------------------------------------------------------------
 

@@ -136,12 +136,23 @@ class OrderTable:
             info.visible_at[offset] = until_ms
             self.changes.touched()
 
-    def forget(self, topic: str, group: str | None = None) -> None:
-        """A topic is gone, for one group or for all."""
-        gone = [key for key in self._infos if key[0] == topic and group in (None, key[1])]
-        for key in gone:
+    def forget(self, topic: str) -> None:
+        """A topic is gone."""
+        self._forget([key for key in self._infos if key[0] == topic])
+
+    def forget_group(self, group: str) -> None:
+        """A group is gone."""
+        self._forget([key for key in self._infos if key[1] == group])
+
+    def forget_queue(self, topic: str, group: str, queue_id: int) -> None:
+        """A group goes on elsewhere in a queue."""
+        if self._infos.get((topic, group), {}).pop(queue_id, None) is not None:
+            self.changes.touched()
+
+    def _forget(self, keys: list[tuple[str, str]]) -> None:
+        for key in keys:
             del self._infos[key]
-        if gone:
+        if keys:
             self.changes.touched()
 
 

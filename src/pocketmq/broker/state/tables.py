@@ -14,7 +14,7 @@ from pocketmq.broker.state.locks import LockTable
 from pocketmq.broker.state.offsets import OffsetTable
 from pocketmq.broker.state.ordered_pops import OrderTable
 from pocketmq.broker.state.overrides import OverrideTable
-from pocketmq.broker.state.pop import RequestModes
+from pocketmq.broker.state.request_modes import RequestModes
 from pocketmq.broker.state.statistics import Statistics
 from pocketmq.broker.state.table_file import TableFile
 from pocketmq.broker.state.timers import WaitingTable

@@ -143,6 +143,7 @@ class FilterUnsupported(PocketMQError):
 #     ├── QueueIdOutOfRange     a queue number that no topic can have
 #     ├── CorruptRecord         bytes that should be a record and are not
 #     ├── CorruptStore          files that contradict each other or the settings
+#     ├── NotInMemory           bytes that must be brought in from the disk first
 #     └── DirectoryInUse        another process has the data directory
 
 
@@ -235,6 +236,17 @@ class CorruptStore(StoreError):
     """The data directory contradicts itself or the settings. The text says what to do."""
 
 
+class NotInMemory(StoreError):
+    """What is looked up lies only on the disk; bring `ranges` in, then look again.
+
+    `ranges` are (address, view) of mapped bytes, as `residency.bring_in` takes them.
+    """
+
+    def __init__(self, ranges: list[tuple[int, memoryview]]) -> None:
+        super().__init__(f"{len(ranges)} stretches must be read from the disk first")
+        self.ranges = ranges
+
+
 class DirectoryInUse(StoreError):
     """Another process has the data directory."""
 
@@ -251,7 +263,8 @@ class DirectoryInUse(StoreError):
 #     ├── NameServersUnreachable  none of the name servers answers
 #     ├── BrokerRefused         a server answered with an error code
 #     ├── MessageInvalid        a message that no broker would take; also a ValueError
-#     │   └── MessageTooLarge   its body or its properties are too long
+#     │   ├── MessageTooLarge   its body or its properties are too long
+#     │   └── BodyUnencodable   its codec has no bytes for the value
 #     ├── SendFailed            every attempt to send failed; `attempts` says how each did
 #     │   └── SendTimeout       the time was over before an attempt succeeded
 #     ├── TooManyInFlight       more unanswered sends than allowed, where waiting is impossible
@@ -347,3 +360,7 @@ class FeatureUnavailable(ClientError):
 
 class BodyUndecodable(ClientError):
     """A received body cannot be decompressed or decoded; `raw_body` has it as it came."""
+
+
+class BodyUnencodable(MessageInvalid):
+    """A value that the codec has no bytes for. The text says what to send instead."""

@@ -6,9 +6,11 @@ They have the names of the fixtures one folder up, so a test reads the same in b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.compat.conftest import Drivers, apache_cluster, driver_pool
+from tests.compat.models.stage import SideBySide, is_slow
 from tests.support import apache
 from tests.support.clients.servers import Cluster, PocketCluster
 
@@ -20,6 +22,15 @@ SETTINGS = {
     "transactionTimeOut": "1000",
     "transactionCheckInterval": "1000",
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Look at the slow scenarios last."""
+    here = Path(__file__).parent
+    places = [place for place, item in enumerate(items) if here in item.path.parents]
+    ordered = sorted((items[place] for place in places), key=is_slow)
+    for place, item in zip(places, ordered, strict=True):
+        items[place] = item
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +53,9 @@ def drivers(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """`drivers(peer, n)`: the n-th driver process of a client, started when first asked for."""
     with driver_pool(cluster, tmp_path_factory) as pool:
         yield pool
+
+
+@pytest.fixture(scope="session")
+def side_by_side(cluster: Cluster, drivers: Drivers, request: pytest.FixtureRequest) -> SideBySide:
+    """Plays a scenario for all selected clients at once."""
+    return SideBySide(cluster, drivers, request.session.items)

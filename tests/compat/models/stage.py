@@ -1,0 +1,145 @@
+"""Scenarios that every client plays, all clients at the same time.
+
+Most of what a model promises takes its time: a delay, a lease, a check-back. So a test here is a
+scenario for one client, and the first client's test starts it for all that were selected, each on a
+thread with drivers of its own; the tests of the others only look how theirs ended. A slow scenario
+starts with the first of all, plays behind the others with more drivers, and is looked at last.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.compat.table import peers_of
+from tests.support.clients import raw
+from tests.support.clients.driver import Driver, Json
+from tests.support.clients.peers import PEERS, Peer
+from tests.support.clients.servers import Cluster
+
+Drivers = Callable[[Peer, int], Driver]
+Scenario = Callable[["Stage"], None]
+
+SCENARIO_SECONDS_MAX = 150
+
+_topics = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one client has for its scenario."""
+
+    peer: Peer
+    cluster: Cluster
+    _drivers: Drivers
+    _first_driver: int = 0
+
+    def driver(self, number: int = 0) -> Driver:
+        """The client's driver process of this number."""
+        return self._drivers(self.peer, self._first_driver + number)
+
+    def topic(self, stem: str, queues: int = 4) -> str:
+        """Create a topic and return its name, which fits a group too."""
+        name = f"{stem}_{self.peer.name.replace('.', '_')}_{next(_topics)}"
+        raw.create_topic(self.cluster.name_server, self.cluster.broker, name, queues)
+        return name
+
+    def wait_until_joined(self, group: str, members: int) -> None:
+        """Wait until the broker counts so many members to a group."""
+        raw.wait_until(
+            lambda: len(raw.consumers_of(self.cluster.broker, group)) == members,
+            30,
+            f"{members} members of {group}",
+        )
+
+
+@dataclass(slots=True)
+class SideBySide:
+    """Plays scenarios for all selected clients at once, and keeps how each ended."""
+
+    cluster: Cluster
+    drivers: Drivers
+    items: Iterable[pytest.Item]
+    _ended: dict[tuple[str, str], Future[None]] = field(default_factory=dict)
+
+    def play(self, name: str, scenario: Scenario, peer: Peer) -> None:
+        """Play a scenario, if it was not yet, and raise what went wrong for one client."""
+        if not self._ended:
+            self._start_slow_ones()
+        if (name, peer.name) not in self._ended:
+            self._start(name, scenario, [peer, *self._others(name, peer)])
+        self._ended[name, peer.name].result(SCENARIO_SECONDS_MAX)
+
+    def _start_slow_ones(self) -> None:
+        slow: dict[str, Scenario] = {}
+        for item in self.items:
+            if is_slow(item):
+                slow[name_of(item)] = item.function.scenario  # type: ignore[attr-defined]
+        for number, (name, scenario) in enumerate(slow.items(), start=1):
+            self._start(name, scenario, self._others(name), first_driver=number * 10)
+
+    def _start(
+        self, name: str, scenario: Scenario, peers: list[Peer], first_driver: int = 0
+    ) -> None:
+        pool = ThreadPoolExecutor(len(peers), thread_name_prefix="scenario")
+        for peer in peers:
+            stage = Stage(peer, self.cluster, self.drivers, first_driver)
+            self._ended[name, peer.name] = pool.submit(scenario, stage)
+        pool.shutdown(wait=False)
+
+    def _others(self, name: str, peer: Peer | None = None) -> list[Peer]:
+        """The other clients that were selected for a scenario."""
+        found = {}
+        for item in self.items:
+            callspec = getattr(item, "callspec", None)
+            if callspec is not None and name_of(item) == name:
+                found[callspec.params["peer"].name] = callspec.params["peer"]
+        if peer is not None:
+            found.pop(peer.name, None)
+        return list(found.values())
+
+
+def name_of(item: pytest.Item) -> str:
+    """A test's name without its parameters, with the file it is in."""
+    return item.nodeid.partition("[")[0]
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Whether a test's scenario plays in the background."""
+    return getattr(getattr(item, "function", None), "is_slow", False)
+
+
+def tried_with(
+    *models: str, peers: Iterable[Peer] | None = None, slow: bool = False
+) -> Callable[[Scenario], Any]:
+    """Make a scenario a test, with each client that can try all these models."""
+    able = [peer for peer in PEERS if all(peer in peers_of(model) for model in models)]
+    chosen = able if peers is None else list(peers)
+
+    def decorate(scenario: Scenario) -> Any:
+        @pytest.mark.model(*models)
+        @pytest.mark.timeout(SCENARIO_SECONDS_MAX + 30)
+        @pytest.mark.parametrize("peer", chosen, ids=lambda peer: peer.name)
+        def test(peer: Peer, side_by_side: SideBySide, request: pytest.FixtureRequest) -> None:
+            side_by_side.play(name_of(request.node), scenario, peer)
+
+        test.__name__ = scenario.__name__
+        test.__doc__ = scenario.__doc__
+        test.scenario, test.is_slow = scenario, slow  # type: ignore[attr-defined]
+        return test
+
+    return decorate
+
+
+def numbered(stem: str, count: int, first: int = 0) -> list[str]:
+    """Bodies that can be told apart."""
+    return [f"{stem}-{n}" for n in range(first, first + count)]
+
+
+def bodies(messages: Iterable[Json]) -> list[str]:
+    """The bodies of messages, sorted: which, not in what order."""
+    return sorted(message["body"] for message in messages)

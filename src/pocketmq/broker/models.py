@@ -131,6 +131,7 @@ class Models:
                 ground.intake,
                 ground.placer,
                 ground.settle,
+                ground.cold_reads,
             ),
             RepliesHandler(
                 ground.gate,
@@ -164,6 +165,7 @@ class Models:
                 self.transaction_checks,
                 ground.store,
                 ground.flush,
+                ground.cold_reads,
                 is_replica=_is_replica(ground.config),
             ),
         ]

@@ -204,8 +204,8 @@ class RunningBroker:
                 property_filter=config.pull.property_filter,
             ),
             LocksHandler(tables.locks),
-            OffsetsHandler(tables.offsets, tables.topics, tables.groups, store),
-            QueriesHandler(store, tables.clients),
+            OffsetsHandler(tables.offsets, tables.topics, tables.groups, store, self.cold_reads),
+            QueriesHandler(store, tables.clients, self.cold_reads),
             *self.models.handlers(),
             *operator_handlers(config, store, tables, self._operator_services(), self.clock),
         )
@@ -214,6 +214,7 @@ class RunningBroker:
     def _operator_services(self) -> OperatorServices:
         return OperatorServices(
             self.clients,
+            self.cold_reads,
             self.retention,
             self.saving,
             self._settle,

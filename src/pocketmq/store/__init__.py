@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pocketmq.store.config import StoreConfig
+from pocketmq.store.in_memory import all_of
 from pocketmq.store.json_file import load_file, replace_file
+from pocketmq.store.key_index import KeyQuery
 from pocketmq.store.reader import PullResult, PullStatus
 from pocketmq.store.recovery import RecoveryReport
-from pocketmq.store.store import Arrival, KeyQuery, MessageStore, StoreStats
+from pocketmq.store.store import Arrival, MessageStore, StoreStats
 
 __all__ = [
     "Arrival",
@@ -17,6 +19,7 @@ __all__ = [
     "RecoveryReport",
     "StoreConfig",
     "StoreStats",
+    "all_of",
     "load_file",
     "replace_file",
 ]

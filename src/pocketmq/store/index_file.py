@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import mmap
 import struct
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 from pocketmq import _speedups
 from pocketmq.message.scan import KEY_ENTRY
@@ -27,6 +28,10 @@ ENTRY_BYTES = ENTRY.size
 _SLOT = struct.Struct(">i")
 _SECONDS_MAX = 0x7FFFFFFF
 _RESERVE_STEP_BYTES = 1024 * 1024
+
+
+Require: TypeAlias = "Callable[[MappedFile, int, int], None]"
+"""Told (file, position, length) before these bytes are looked at; may raise NotInMemory."""
 
 
 class IndexHeader(NamedTuple):
@@ -78,16 +83,27 @@ class IndexFile:
             self.file.reserve(needed, _RESERVE_STEP_BYTES)
         return put_keys(data, keys, first, self.slots, self.entries)
 
-    def find(self, key_hash: int, begin_ms: int, end_ms: int, count_max: int) -> list[int]:
+    def find(
+        self,
+        key_hash: int,
+        begin_ms: int,
+        end_ms: int,
+        count_max: int,
+        require: Require | None = None,
+    ) -> list[int]:
         """Return log offsets of records with this key hash and time, the newest first."""
         data = self.file.map()
         header = self.header
         found: list[int] = []
-        (number,) = _SLOT.unpack_from(data, HEADER_BYTES + key_hash % self.slots * 4)
+        slot_at = HEADER_BYTES + key_hash % self.slots * 4
+        if require is not None:
+            require(self.file, slot_at, 4)
+        (number,) = _SLOT.unpack_from(data, slot_at)
         while 0 < number < header.next_number and len(found) < count_max:
-            held, log_offset, seconds, older = ENTRY.unpack_from(
-                data, self._entries_at + number * ENTRY_BYTES
-            )
+            at = self._entries_at + number * ENTRY_BYTES
+            if require is not None:
+                require(self.file, at, ENTRY_BYTES)
+            held, log_offset, seconds, older = ENTRY.unpack_from(data, at)
             moment = header.begin_timestamp_ms + seconds * 1000
             if held == key_hash and begin_ms <= moment <= end_ms:
                 found.append(log_offset)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from pocketmq.clock import Clock
 from pocketmq.message.hashing import key_hash
 from pocketmq.store import layout, space
 from pocketmq.store.config import IndexConfig
-from pocketmq.store.index_file import IndexFile, index_file_bytes
+from pocketmq.store.index_file import IndexFile, Require, index_file_bytes
 
 _NAME_DIGITS = 17
+
+
+@dataclass(frozen=True, slots=True)
+class KeyQuery:
+    """The answer to a query by key: oldest first; other keys may share the hash."""
+
+    log_offsets: list[int]
+    index_timestamp_ms: int
+    index_log_offset: int
 
 
 class KeyIndex:
@@ -58,7 +68,30 @@ class KeyIndex:
         fresh.file.reserve(40 + self._config.slots * 4, 0)
         self.files.append(fresh)
 
-    def find(self, topic: str, key: str, begin_ms: int, end_ms: int, count_max: int) -> list[int]:
+    def query(
+        self,
+        topic: str,
+        key: str,
+        begin_ms: int,
+        end_ms: int,
+        count_max: int,
+        log_min: int,
+        require: Require | None = None,
+    ) -> KeyQuery:
+        """Return where records with a key lie, at or behind `log_min`; see IndexFile.find."""
+        found = self.find(topic, key, begin_ms, end_ms, count_max, require)
+        kept = sorted(offset for offset in found if offset >= log_min)
+        return KeyQuery(kept, *self.last_update())
+
+    def find(
+        self,
+        topic: str,
+        key: str,
+        begin_ms: int,
+        end_ms: int,
+        count_max: int,
+        require: Require | None = None,
+    ) -> list[int]:
         """Return log offsets of records whose key has this hash, the newest first.
 
         Other keys may share the hash; whoever reads the records compares.
@@ -69,7 +102,7 @@ class KeyIndex:
         for file in reversed(self.files):
             header = file.header
             if header.begin_timestamp_ms <= end_ms and header.end_timestamp_ms >= begin_ms:
-                found += file.find(wanted, begin_ms, end_ms, count_max - len(found))
+                found += file.find(wanted, begin_ms, end_ms, count_max - len(found), require)
             if header.begin_timestamp_ms < begin_ms or len(found) >= count_max:
                 break
         return found

@@ -33,7 +33,8 @@ from pocketmq.store.directory_lock import DirectoryLock
 from pocketmq.store.dispatcher import Dispatcher
 from pocketmq.store.file_sequence import FileSequence
 from pocketmq.store.flusher import Flusher
-from pocketmq.store.key_index import KeyIndex
+from pocketmq.store.in_memory import InMemory
+from pocketmq.store.key_index import KeyIndex, KeyQuery
 from pocketmq.store.mapped_file import MappingCache
 from pocketmq.store.queue_table import QueueTable
 from pocketmq.store.reader import PullResult, Reader
@@ -65,15 +66,6 @@ class StoreStats:
     not_writable: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeyQuery:
-    """The answer to a query by key: oldest first; other keys may share the hash."""
-
-    log_offsets: list[int]
-    index_timestamp_ms: int
-    index_log_offset: int
-
-
 class MessageStore:
     """Keeps messages of topics in queues, in a data directory that Apache RocketMQ can open."""
 
@@ -100,6 +92,13 @@ class MessageStore:
         )
         self._flusher = Flusher(
             self._log, self._queues, self._index, self._dispatcher, config.flush, clock
+        )
+        self.in_memory = InMemory(
+            self._log,
+            self._queues,
+            self._index,
+            config.reading.hot_bytes,
+            lambda: self.confirm_offset,
         )
         self._lock = DirectoryLock(self._layout.lock)
         self._sync = config.flush.mode == "SYNC_FLUSH"
@@ -331,11 +330,7 @@ class MessageStore:
         """Return where messages of a topic with a key lie, stored between two moments."""
         if self._index is None:
             return KeyQuery([], 0, 0)
-        found = self._index.find(topic, key, begin_ms, end_ms, count_max)
-        log_min = self._log.min_offset
-        return KeyQuery(
-            sorted(offset for offset in found if offset >= log_min), *self._index.last_update()
-        )
+        return self._index.query(topic, key, begin_ms, end_ms, count_max, self._log.min_offset)
 
     def delete_topic(self, topic: str) -> bool:
         """Forget a topic's queues and delete their files. Its bytes in the log go when they age."""

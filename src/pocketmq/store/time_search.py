@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pocketmq.message.positions import QueueOffset
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.consume_queue import ConsumeQueue
@@ -17,18 +19,22 @@ def store_time_of(log: CommitLog, queue: ConsumeQueue, queue_offset: int) -> int
 
 
 def offset_by_time(
-    log: CommitLog, queue: ConsumeQueue, timestamp_ms: int, boundary: str
+    log: CommitLog,
+    queue: ConsumeQueue,
+    timestamp_ms: int,
+    boundary: str,
+    time_of: Callable[[ConsumeQueue, int], int] | None = None,
 ) -> QueueOffset:
     """Return the first message stored at or after a moment (LOWER), or the last not after (UPPER).
 
     Behind the last message, LOWER is the queue's end, but for batch queues the last record. Before
-    the first, UPPER is the first.
+    the first, UPPER is the first. `time_of` reads a message's store time in another way.
     """
     first = queue.min_offset(log.min_offset)
     low, high = first, queue.end
     while low < high:
         middle = QueueOffset((low + high) // 2)
-        moment = store_time_of(log, queue, middle)
+        moment = time_of(queue, middle) if time_of else store_time_of(log, queue, middle)
         if moment < timestamp_ms or (moment == timestamp_ms and boundary == UPPER):
             low = QueueOffset(middle + 1)
         else:

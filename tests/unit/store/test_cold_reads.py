@@ -5,15 +5,22 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from tests.support.store_builder import append, dispatch_all, open_store, small_config
 
-from pocketmq.store import MessageStore, PullResult, PullStatus
-from pocketmq.store.config import ReadConfig
+from pocketmq.errors import NotInMemory
+from pocketmq.message.record import decode_record
+from pocketmq.store import MessageStore, PullResult, PullStatus, StoreConfig, all_of
+from pocketmq.store.config import QueueConfig, ReadConfig
 from pocketmq.store.mapped_file import MappedFile
 from pocketmq.store.residency import bring_in, is_resident
+
+T = TypeVar("T")
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="evicting pages is Linux's")
 
@@ -68,4 +75,46 @@ def test_a_pull_of_cold_messages_waits_for_the_disk_and_then_finds_them(tmp_path
     assert result.status is PullStatus.FOUND
     assert result.bytes == sum(x.size for x in kept[: result.count])
     del result
+    again.close()
+
+
+def test_look_ups_that_must_not_wait_name_what_is_cold_until_it_is_there(tmp_path: Path) -> None:
+    config = StoreConfig(
+        root=tmp_path, queues=QueueConfig(file_bytes=20_000), reading=ReadConfig(hot_bytes=0)
+    )
+    store = open_store(config)
+    kept = [append(store, body=b"%d" % n, keys=f"k{n}") for n in range(9000)]
+    dispatch_all(store)
+    store.close()
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        evict(path)
+    again = open_store(config)
+    look = again.in_memory
+    missing: list[NotInMemory] = []
+
+    def warm(ask: Callable[[], T]) -> T:
+        for _ in range(40):
+            try:
+                return ask()
+            except NotInMemory as error:
+                missing.append(error)
+                for address, view in error.ranges:
+                    bring_in(address, view)
+        raise AssertionError("what was brought in is still missing")
+
+    entry = warm(lambda: look.entry_of("orders", 0, 3100))
+    if not missing:
+        again.close()
+        pytest.skip("this file system keeps its pages in memory")
+    assert entry is not None and entry[0] == kept[3100].log_offset
+    assert warm(lambda: look.offset_by_time("orders", 0, 0)) == 0
+    record = warm(lambda: look.decoded_record_at(kept[4000].log_offset))
+    assert record is not None and bytes(record.body) == b"4000"
+    both = warm(lambda: all_of(partial(look.record_at, kept[n].log_offset) for n in (50, 8000)))
+    assert [view is not None and decode_record(view).queue_offset for view in both] == [50, 8000]
+    found = warm(lambda: look.query_by_key("orders", "k33", 5, 0, 2**62))
+    assert found.log_offsets == [kept[33].log_offset]
+    missing.clear()
+    assert warm(lambda: look.entry_of("orders", 0, 3100)) == entry and not missing
+    del both, record
     again.close()

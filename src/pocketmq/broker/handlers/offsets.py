@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.offsets import QUEUE_ID_MAX, OffsetTable
 from pocketmq.broker.state.topics import TopicTable
 from pocketmq.errors import Refused
 from pocketmq.message.positions import QueueOffset
 from pocketmq.net import Connection, Handler
+from pocketmq.net.connection import Served
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
 from pocketmq.protocol.fields import decode_fields, encode_fields
@@ -29,12 +31,18 @@ class OffsetsHandler:
     """Answers where consumers are and where they may go."""
 
     def __init__(
-        self, offsets: OffsetTable, topics: TopicTable, groups: GroupTable, store: MessageStore
+        self,
+        offsets: OffsetTable,
+        topics: TopicTable,
+        groups: GroupTable,
+        store: MessageStore,
+        cold_reads: ColdReadService,
     ) -> None:
         self._offsets = offsets
         self._topics = topics
         self._groups = groups
         self._store = store
+        self._cold_reads = cold_reads
 
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
@@ -91,11 +99,14 @@ class OffsetsHandler:
         self._offsets.commit(group, topic, request.queue_id, request.commit_offset)
         return command.reply()
 
-    def search(self, connection: Connection, command: Command) -> Command:
+    def search(self, connection: Connection, command: Command) -> Served:
         """The offset of a moment in a queue."""
+        return self._cold_reads.when_in_memory(lambda: self._search(command))
+
+    def _search(self, command: Command) -> Command:
         request = decode_fields(SearchOffsetRequest, command.fields)
         boundary = "UPPER" if request.is_upper else "LOWER"
-        offset = self._store.offset_by_time(
+        offset = self._store.in_memory.offset_by_time(
             request.topic, request.queue_id, request.timestamp, boundary
         )
         return _offset_reply(command, offset)
@@ -110,11 +121,14 @@ class OffsetsHandler:
         request = decode_fields(QueueRequest, command.fields)
         return _offset_reply(command, self._store.queue_offsets(request.topic, request.queue_id)[0])
 
-    def earliest_time(self, connection: Connection, command: Command) -> Command:
+    def earliest_time(self, connection: Connection, command: Command) -> Served:
         """When the first message the queue still has was stored; -1 without one."""
+        return self._cold_reads.when_in_memory(lambda: self._earliest_time(command))
+
+    def _earliest_time(self, command: Command) -> Command:
         request = decode_fields(QueueRequest, command.fields)
         smallest, _ = self._store.queue_offsets(request.topic, request.queue_id)
-        moment = self._store.store_time_of(request.topic, request.queue_id, smallest)
+        moment = self._store.in_memory.store_time_of(request.topic, request.queue_id, smallest)
         return command.reply(fields=encode_fields(EarliestStoreTimeReply(moment)))
 
 

@@ -1,15 +1,21 @@
-"""Finding what is stored: by key (12), by place in the log (33), by place in a queue (321)."""
+"""Finding what is stored: by key (12), by place in the log (33), by place in a queue (321).
+
+What was stored long ago may have to be read from the disk first; nobody else waits for that.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from pocketmq.broker.handlers.described import subscription_document
+from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.state.clients import ClientTable
 from pocketmq.errors import Refused
 from pocketmq.message.positions import LogOffset
 from pocketmq.net import Connection, Handler
+from pocketmq.net.connection import Served
 from pocketmq.protocol.bodies.stats import ConsumeQueueEntry, ConsumeQueuePage
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
@@ -20,7 +26,7 @@ from pocketmq.protocol.requests.queries import (
     QueryQueueRequest,
     ViewMessageRequest,
 )
-from pocketmq.store import MessageStore
+from pocketmq.store import MessageStore, all_of
 
 UNIQUE_KEY_RESULTS: Final = 32
 ENTRIES_MAX: Final = 4096
@@ -29,8 +35,12 @@ ENTRIES_MAX: Final = 4096
 class QueriesHandler:
     """Looks up messages by key, by id and by place."""
 
-    def __init__(self, store: MessageStore, clients: ClientTable) -> None:
+    def __init__(
+        self, store: MessageStore, clients: ClientTable, cold_reads: ColdReadService
+    ) -> None:
         self._store = store
+        self._in_memory = store.in_memory
+        self._cold_reads = cold_reads
         self._clients = clients
 
     def routes(self) -> Mapping[int, Handler]:
@@ -41,11 +51,14 @@ class QueriesHandler:
             RequestCode.QUERY_CONSUME_QUEUE: self.queue_entries,
         }
 
-    def by_key(self, connection: Connection, command: Command) -> Command:
+    def by_key(self, connection: Connection, command: Command) -> Served:
         """Messages of a topic that have a key, or whose key has the same hash."""
+        return self._cold_reads.when_in_memory(lambda: self._by_key(command))
+
+    def _by_key(self, command: Command) -> Command:
         request = decode_fields(QueryMessageRequest, command.fields)
         count_max = UNIQUE_KEY_RESULTS if request.by_unique_key else max(request.max_num, 0)
-        found = self._store.query_by_key(
+        found = self._in_memory.query_by_key(
             request.topic,
             request.key,
             count_max,
@@ -55,17 +68,20 @@ class QueriesHandler:
         fields = encode_fields(
             QueryMessageReply(found.index_timestamp_ms, LogOffset(found.index_log_offset))
         )
-        records = [self._store.record_at(offset) for offset in found.log_offsets]
+        records = all_of(partial(self._in_memory.record_at, at) for at in found.log_offsets)
         body = b"".join([record for record in records if record is not None])
         if not body:
             remark = f"topic {request.topic!r} has no message with this key in this time"
             return command.reply(ResponseCode.QUERY_NOT_FOUND, remark, fields)
         return command.reply(fields=fields, body=body)
 
-    def by_log_offset(self, connection: Connection, command: Command) -> Command:
+    def by_log_offset(self, connection: Connection, command: Command) -> Served:
         """The one message at a place in the commit log."""
+        return self._cold_reads.when_in_memory(lambda: self._by_log_offset(command))
+
+    def _by_log_offset(self, command: Command) -> Command:
         request = decode_fields(ViewMessageRequest, command.fields)
-        record = self._store.record_at(request.offset)
+        record = self._in_memory.record_at(request.offset)
         if record is None:
             raise Refused(
                 ResponseCode.SYSTEM_ERROR,
@@ -73,8 +89,11 @@ class QueriesHandler:
             )
         return command.reply(body=bytes(record))
 
-    def queue_entries(self, connection: Connection, command: Command) -> Command:
+    def queue_entries(self, connection: Connection, command: Command) -> Served:
         """Entries of a consume queue, and whether a group's filter would let them pass."""
+        return self._cold_reads.when_in_memory(lambda: self._queue_entries(command))
+
+    def _queue_entries(self, command: Command) -> Command:
         request = decode_fields(QueryQueueRequest, command.fields)
         topic, queue_id = request.topic, request.queue_id
         if queue_id not in self._store.queue_ids(topic):
@@ -91,7 +110,7 @@ class QueriesHandler:
         last = min(end, request.first_index + min(max(request.entry_count, 0), ENTRIES_MAX))
         entries = []
         for queue_offset in range(request.first_index, last):
-            entry = self._store.entry_of(topic, queue_id, queue_offset)
+            entry = self._in_memory.entry_of(topic, queue_id, queue_offset)
             if entry is not None:
                 log_offset, size, tag_hash = entry
                 passes = wanted is not None and wanted.wants_hash(tag_hash)

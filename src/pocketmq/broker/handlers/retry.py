@@ -20,6 +20,7 @@ from pocketmq.broker.rules.placement import (
     TIMER_REQUESTS,
 )
 from pocketmq.broker.rules.retry_policy import own_delay_ms
+from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.intake import Intake, OwnMessage
 from pocketmq.broker.services.placing import Placer
 from pocketmq.broker.state.groups import GroupTable
@@ -57,6 +58,7 @@ class RetryHandler:
         intake: Intake,
         placer: Placer,
         settle: Settle,
+        cold_reads: ColdReadService,
     ) -> None:
         self._topics = topics
         self._groups = groups
@@ -65,6 +67,7 @@ class RetryHandler:
         self._intake = intake
         self._placer = placer
         self._settle = settle
+        self._cold_reads = cold_reads
 
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
@@ -85,9 +88,15 @@ class RetryHandler:
             )
         if group.retry_queue_nums <= 0:
             return command.reply()
+        return self._send_back(command, request, group)
+
+    async def _send_back(
+        self, command: Command, request: SendBackRequest, group: SubscriptionGroup
+    ) -> Command:
         version = self._topics.changes.version
         retry_topic = self._retry_topic(group, unit_mode=bool(request.unit_mode))
-        record = self._store.decoded_record_at(request.offset)
+        look = self._store.in_memory
+        record = await self._cold_reads.look_up(lambda: look.decoded_record_at(request.offset))
         if record is None:
             raise Refused(
                 ResponseCode.SYSTEM_ERROR,
@@ -106,7 +115,7 @@ class RetryHandler:
             message.queue_id = _any_queue(retry_topic, group.retry_queue_nums)
             self._set_delay(message, record.reconsume_times, request.delay_level, group)
         made_topic = self._topics.changes.version != version
-        return self._put(command, group.group_name, message, made_topic=made_topic)
+        return await self._put(command, group.group_name, message, made_topic=made_topic)
 
     def _retry_topic(self, group: SubscriptionGroup, *, unit_mode: bool) -> TopicConfig:
         name = names.retry_topic(group.group_name)

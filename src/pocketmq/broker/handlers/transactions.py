@@ -13,6 +13,7 @@ from typing import Final
 
 from pocketmq.broker.rules import send_refusals
 from pocketmq.broker.rules.transactions import half_missing
+from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.transaction_checks import TransactionCheckService
 from pocketmq.broker.services.transactions import TransactionService
@@ -45,6 +46,7 @@ class TransactionsHandler:
         checks: TransactionCheckService,
         store: MessageStore,
         flush: FlushService,
+        cold_reads: ColdReadService,
         *,
         is_replica: bool,
     ) -> None:
@@ -52,6 +54,7 @@ class TransactionsHandler:
         self._checks = checks
         self._store = store
         self._flush = flush
+        self._cold_reads = cold_reads
         self._is_replica = is_replica
 
     def routes(self) -> Mapping[int, Handler]:
@@ -109,14 +112,15 @@ class TransactionsHandler:
             await self._transactions.warm(request.tran_state_table_offset, 1)
         return self._end(command, request)
 
-    def resume(self, connection: Connection, command: Command) -> Command:
+    async def resume(self, connection: Connection, command: Command) -> Command:
         """Count the checks of a half message from zero again. Raise Refused."""
         request = decode_fields(ResumeCheckRequest, command.fields)
         try:
             place = decode_offset_message_id(request.msg_id or "")
         except ValueError as error:
             raise Refused(ResponseCode.SYSTEM_ERROR, f"msgId: {error}") from None
-        record = self._store.decoded_record_at(place.log_offset)
+        look = self._store.in_memory
+        record = await self._cold_reads.look_up(lambda: look.decoded_record_at(place.log_offset))
         if record is None or record.topic not in (HALF_TOPIC, CHECK_MAX_TOPIC):
             raise half_missing(place.log_offset)
         try:

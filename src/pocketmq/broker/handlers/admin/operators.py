@@ -19,6 +19,7 @@ from pocketmq.broker.handlers.groups import GroupsHandler
 from pocketmq.broker.handlers.topics import Settle, TopicsHandler
 from pocketmq.broker.routes import Routed
 from pocketmq.broker.services.clients import ClientService
+from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.retention import RetentionService
 from pocketmq.broker.services.saving import SavingService
 from pocketmq.broker.state.tables import Tables
@@ -36,6 +37,7 @@ class OperatorServices:
     """
 
     clients: ClientService
+    cold_reads: ColdReadService
     retention: RetentionService
     saving: SavingService
     settle: Settle
@@ -66,7 +68,13 @@ def operator_handlers(
         GroupsHandler(tables.groups, tables.offsets, tables.statistics, save),
         settings,
         StatisticsHandler(
-            progress, tables.topics, tables.groups, tables.statistics, clock, advertise
+            progress,
+            tables.topics,
+            tables.groups,
+            tables.statistics,
+            clock,
+            advertise,
+            services.cold_reads,
         ),
         ConsumersHandler(tables.clients, tables.offsets, advertise),
         ResetsHandler(
@@ -75,9 +83,17 @@ def operator_handlers(
             tables.topics,
             tables.groups,
             tables.clients,
+            services.cold_reads,
             in_broker=config.pull.server_side_reset,
         ),
-        RelaysHandler(tables.clients, tables.topics, tables.groups, store, broker_name),
+        RelaysHandler(
+            tables.clients,
+            tables.topics,
+            tables.groups,
+            store,
+            broker_name,
+            services.cold_reads,
+        ),
         RuntimeHandler(
             config,
             store,
@@ -85,6 +101,7 @@ def operator_handlers(
             clock,
             services.waiting_sends,
             services.model_figures,
+            services.cold_reads,
         ),
         CleaningHandler(services.retention, tables.topics, store),
         DumpsHandler(tables.offsets, tables.delays),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from pocketmq.broker.state.clients import ClientTable
 from pocketmq.broker.state.offsets import OffsetTable
 from pocketmq.protocol.bodies.queues import MessageQueue
 from pocketmq.protocol.bodies.stats import GroupOffset
-from pocketmq.store import MessageStore
+from pocketmq.store import MessageStore, all_of
 
 
 class Progress:
@@ -42,14 +43,16 @@ class Progress:
     def of(
         self, group: str, topic: str, queue_ids: Iterable[int]
     ) -> dict[MessageQueue, GroupOffset]:
-        """How far a group is in these queues of a topic."""
-        table = {}
-        for queue_id in queue_ids:
-            _, end = self.store.queue_offsets(topic, queue_id)
-            committed = self.committed(group, topic, queue_id)
-            pulled = self._offsets.pulled(group, topic, queue_id) or 0
-            stored_ms = self.store.store_time_of(topic, queue_id, committed - 1) if committed else 0
-            table[self.queue(topic, queue_id)] = GroupOffset(
-                end, committed, max(committed, pulled), max(stored_ms, 0)
-            )
-        return table
+        """How far a group is in these queues of a topic. Raise NotInMemory."""
+        queues = [(self.queue(topic, number), number) for number in queue_ids]
+        offsets = all_of(partial(self._of_queue, group, topic, number) for _, number in queues)
+        return {queue: found for (queue, _), found in zip(queues, offsets, strict=True)}
+
+    def _of_queue(self, group: str, topic: str, queue_id: int) -> GroupOffset:
+        _, end = self.store.queue_offsets(topic, queue_id)
+        committed = self.committed(group, topic, queue_id)
+        pulled = self._offsets.pulled(group, topic, queue_id) or 0
+        stored_ms = 0
+        if committed:
+            stored_ms = self.store.in_memory.store_time_of(topic, queue_id, committed - 1)
+        return GroupOffset(end, committed, max(committed, pulled), max(stored_ms, 0))

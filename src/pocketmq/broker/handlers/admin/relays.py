@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import Final
 
+from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.state.clients import Client, ClientTable
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.topics import TopicTable
@@ -31,12 +32,14 @@ class RelaysHandler:
         groups: GroupTable,
         store: MessageStore,
         broker_name: str,
+        cold_reads: ColdReadService,
     ) -> None:
         self._clients = clients
         self._topics = topics
         self._groups = groups
         self._store = store
         self._broker_name = broker_name
+        self._cold_reads = cold_reads
 
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
@@ -59,12 +62,18 @@ class RelaysHandler:
             place = decode_offset_message_id(request.msg_id or "")
         except ValueError as error:
             raise Refused(ResponseCode.SYSTEM_ERROR, str(error)) from None
-        record = self._store.decoded_record_at(place.log_offset)
-        view = self._store.record_at(place.log_offset)
+        return self._consume(command, request, client, place.log_offset)
+
+    async def _consume(
+        self, command: Command, request: ConsumeDirectlyRequest, client: Client, log_offset: int
+    ) -> Command:
+        look = self._store.in_memory
+        view = await self._cold_reads.look_up(lambda: look.record_at(log_offset))
+        record = self._store.decoded_record_at(log_offset)
         if record is None or view is None:
             raise Refused(
                 ResponseCode.SYSTEM_ERROR,
-                f"no message begins at commit log offset {place.log_offset}; it may have expired",
+                f"no message begins at commit log offset {log_offset}; it may have expired",
             )
         fields = dict(command.fields)
         fields["brokerName"] = self._broker_name
@@ -74,7 +83,7 @@ class RelaysHandler:
         group = self._groups.find(request.consumer_group)
         if group is not None:
             fields["groupSysFlag"] = str(group.group_sys_flag)
-        return _relay(command, client, fields, bytes(view))
+        return await _relay(command, client, fields, bytes(view))
 
     def _client(self, group: str, client_id: str | None) -> Client:
         members = self._clients.consumer_group(group)

@@ -8,10 +8,12 @@ next pull of each queue answer "offset moved". The older way asks the connected 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from pocketmq.broker.handlers.admin.progress import Progress
+from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.state.clients import Client, ClientTable
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.offsets import OffsetTable
@@ -19,6 +21,7 @@ from pocketmq.broker.state.topics import TopicTable
 from pocketmq.errors import MalformedBody, NetError, Refused
 from pocketmq.message.topics import is_retry_topic
 from pocketmq.net import Connection, Handler
+from pocketmq.net.connection import Served
 from pocketmq.protocol.bodies.offsets import (
     ConsumerStatus,
     CorrectionOffsets,
@@ -41,6 +44,7 @@ from pocketmq.protocol.requests.offsets import (
     CorrectionOffsetRequest,
     ResetOffsetRequest,
 )
+from pocketmq.store import all_of
 
 STATUS_TIMEOUT_MS: Final = 5000
 OFFSET_MAX: Final = 2**63 - 1
@@ -58,6 +62,7 @@ class ResetsHandler:
         topics: TopicTable,
         groups: GroupTable,
         clients: ClientTable,
+        cold_reads: ColdReadService,
         *,
         in_broker: bool,
     ) -> None:
@@ -66,6 +71,7 @@ class ResetsHandler:
         self._topics = topics
         self._groups = groups
         self._clients = clients
+        self._cold_reads = cold_reads
         self._in_broker = in_broker
 
     def routes(self) -> Mapping[int, Handler]:
@@ -79,8 +85,11 @@ class ResetsHandler:
 
     # -- resetting --------------------------------------------------------------------------
 
-    def reset(self, connection: Connection, command: Command) -> Command:
+    def reset(self, connection: Connection, command: Command) -> Served:
         """Move a group to an offset or a moment in one queue or all of a topic."""
+        return self._cold_reads.when_in_memory(lambda: self._reset(command))
+
+    def _reset(self, command: Command) -> Command:
         request = decode_fields(ResetOffsetRequest, command.fields)
         topic = self._topics.find(request.topic)
         if topic is None:
@@ -95,10 +104,15 @@ class ResetsHandler:
                 ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
                 f"consumer group {request.group!r} does not exist",
             )
-        targets = {queue_id: self._target(request, queue_id) for queue_id in queue_ids}
+        targets = self._targets(request, queue_ids)
         for queue_id, offset in targets.items():
             self._offsets.reset(request.group, request.topic, queue_id, offset)
         return command.reply(body=QueueOffsets(self._keyed(request.topic, targets)).to_json())
+
+    def _targets(self, request: ResetOffsetRequest, queue_ids: Iterable[int]) -> dict[int, int]:
+        ids = list(queue_ids)
+        offsets = all_of(partial(self._target, request, queue_id) for queue_id in ids)
+        return dict(zip(ids, offsets, strict=True))
 
     def _target(self, request: ResetOffsetRequest, queue_id: int) -> int:
         topic = request.topic
@@ -113,7 +127,7 @@ class ResetsHandler:
             return offset
         if request.timestamp < 0:
             return end
-        return self._progress.store.offset_by_time(topic, queue_id, request.timestamp)
+        return self._progress.store.in_memory.offset_by_time(topic, queue_id, request.timestamp)
 
     def _push(self, command: Command, request: ResetOffsetRequest, queue_ids: list[int]) -> Command:
         """Ask the connected consumers to move."""
@@ -125,15 +139,14 @@ class ResetsHandler:
             )
         for client in group.clients:
             _require_version(client, "offset resets")
-        targets = {}
-        for queue_id in queue_ids:
+        targets = self._targets(request, queue_ids)
+        for queue_id, wanted in targets.items():
             known = self._offsets.query(request.group, request.topic, queue_id)
             if known is None:
                 raise Refused(
                     ResponseCode.SYSTEM_ERROR,
                     f"group {request.group!r} has no offset in queue {queue_id} yet",
                 )
-            wanted = self._target(request, queue_id)
             targets[queue_id] = wanted if request.is_force else min(wanted, known)
         offsets = QueueOffsets(self._keyed(request.topic, targets))
         body = offsets.to_json()

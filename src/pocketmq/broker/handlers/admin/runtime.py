@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.state.statistics import LATENCY_LIMITS_MS, Rates, Statistics
 from pocketmq.clock import Clock
 from pocketmq.errors import Refused
 from pocketmq.net import Connection, Handler
+from pocketmq.net.connection import Served
 from pocketmq.protocol.bodies.tables import KvTable
 from pocketmq.protocol.codes import WIRE_VERSION, RequestCode, ResponseCode, version_name
 from pocketmq.protocol.command import Command
@@ -50,6 +52,7 @@ class RuntimeHandler:
         clock: Clock,
         waiting_sends: Callable[[], int],
         model_figures: Callable[[], dict[str, object]],
+        cold_reads: ColdReadService,
     ) -> None:
         self._config = config
         self._store = store
@@ -57,6 +60,7 @@ class RuntimeHandler:
         self._clock = clock
         self._waiting_sends = waiting_sends
         self._model_figures = model_figures
+        self._cold_reads = cold_reads
         self._started_ms = clock.now_ms()
         self._log_dir = str(config.store.commit_log_dir or config.store.root / "commitlog")
 
@@ -67,8 +71,11 @@ class RuntimeHandler:
             RequestCode.GET_BROKER_HA_STATUS: self.replication,
         }
 
-    def runtime(self, connection: Connection, command: Command) -> Command:
+    def runtime(self, connection: Connection, command: Command) -> Served:
         """Everything in one table."""
+        return self._cold_reads.when_in_memory(lambda: self._runtime(command))
+
+    def _runtime(self, command: Command) -> Command:
         table: dict[str, str] = {}
         for part in (self._identity(), self._rates(), self._puts(), self._disk(), self._queues()):
             table.update({key: str(value) for key, value in part})
@@ -130,7 +137,7 @@ class RuntimeHandler:
         stats = self._store.stats()
         usage = shutil.disk_usage(self._log_dir)
         ratio = f"{stats.disk_used_percent / 100:.2f}"
-        first = self._store.decoded_record_at(stats.log_min)
+        first = self._store.in_memory.decoded_record_at(stats.log_min)
         yield "earliestMessageTimeStamp", -1 if first is None else first.store_timestamp_ms
         yield "commitLogMinOffset", stats.log_min
         yield "commitLogMaxOffset", stats.log_end

@@ -41,69 +41,91 @@ def write_record(
 ):
     """Write one record at `position`; return its size, or minus its size when it does not fit."""
     cdef Py_buffer room, body_view, properties_view
-    cdef Py_ssize_t born_bytes = PyBytes_GET_SIZE(born_host)
-    cdef Py_ssize_t store_bytes = PyBytes_GET_SIZE(store_host)
-    cdef Py_ssize_t topic_bytes = PyBytes_GET_SIZE(topic)
-    cdef Py_ssize_t size
-    cdef uint8_t* p
+    cdef Draft draft
     PyObject_GetBuffer(target, &room, PyBUF_SIMPLE | PyBUF_WRITABLE)
     try:
         PyObject_GetBuffer(body, &body_view, PyBUF_SIMPLE)
         try:
             PyObject_GetBuffer(properties, &properties_view, PyBUF_SIMPLE)
             try:
-                size = 75 + (magic == MAGIC_V2) + born_bytes + store_bytes
-                size += body_view.len + topic_bytes + properties_view.len
-                if limit > room.len:
-                    limit = room.len
-                if position < 0 or position + size + 8 > limit:
-                    return -size
-                sys_flag &= ~0x30
-                if born_bytes == 20:
-                    sys_flag |= 0x10
-                if store_bytes == 20:
-                    sys_flag |= 0x20
-                p = <uint8_t*>room.buf + position
-                store32(p + 8, <uint32_t>body_crc)
-                store32(p + 12, <uint32_t>queue_id)
-                store32(p + 16, <uint32_t>flag)
-                store64(p + 20, queue_offset)
-                store64(p + 28, log_offset)
-                store32(p + 36, <uint32_t>sys_flag)
-                store64(p + 40, born_timestamp_ms)
-                p += 48
-                memcpy(p, PyBytes_AS_STRING(born_host), born_bytes)
-                p += born_bytes
-                store64(p, store_timestamp_ms)
-                memcpy(p + 8, PyBytes_AS_STRING(store_host), store_bytes)
-                p += 8 + store_bytes
-                store32(p, <uint32_t>reconsume_times)
-                store64(p + 4, prepared_offset)
-                store32(p + 12, <uint32_t>body_view.len)
-                p += 16
-                memcpy(p, body_view.buf, body_view.len)
-                p += body_view.len
-                if magic == MAGIC_V2:
-                    store16(p, topic_bytes)
-                    p += 2
-                else:
-                    p[0] = <uint8_t>topic_bytes
-                    p += 1
-                memcpy(p, PyBytes_AS_STRING(topic), topic_bytes)
-                p += topic_bytes
-                store16(p, properties_view.len)
-                memcpy(p + 2, properties_view.buf, properties_view.len)
-                # Last, so that a writer killed half-way leaves no record.
-                p = <uint8_t*>room.buf + position
-                store32(p + 4, magic)
-                store32(p, <uint32_t>size)
-                return size
+                draft.log_offset = log_offset
+                draft.queue_offset = queue_offset
+                draft.store_ms = store_timestamp_ms
+                draft.magic = magic
+                draft.queue_id = queue_id
+                draft.flag = flag
+                draft.sys_flag = sys_flag
+                draft.born_ms = born_timestamp_ms
+                draft.born_host = span(PyBytes_AS_STRING(born_host), PyBytes_GET_SIZE(born_host))
+                draft.store_host = span(
+                    PyBytes_AS_STRING(store_host), PyBytes_GET_SIZE(store_host)
+                )
+                draft.reconsume_times = reconsume_times
+                draft.prepared_offset = prepared_offset
+                draft.body = span(body_view.buf, body_view.len)
+                draft.body_crc = body_crc
+                draft.topic = span(PyBytes_AS_STRING(topic), PyBytes_GET_SIZE(topic))
+                draft.properties = span(properties_view.buf, properties_view.len)
+                draft.suffix = span(NULL, 0)
+                return put_record(<uint8_t*>room.buf, position, min(limit, room.len), &draft)
             finally:
                 PyBuffer_Release(&properties_view)
         finally:
             PyBuffer_Release(&body_view)
     finally:
         PyBuffer_Release(&room)
+
+
+cdef Py_ssize_t put_record(
+    uint8_t* target, Py_ssize_t position, Py_ssize_t limit, const Draft* draft
+) noexcept nogil:
+    """Write one record; return its size, or minus its size when it does not fit."""
+    cdef Py_ssize_t size
+    cdef int32_t sys_flag = draft.sys_flag & ~0x30
+    cdef uint8_t* p
+    size = 75 + (draft.magic == MAGIC_V2) + draft.born_host.size + draft.store_host.size
+    size += draft.body.size + draft.topic.size + draft.properties.size + draft.suffix.size
+    if position < 0 or position + size + 8 > limit:
+        return -size
+    if draft.born_host.size == 20:
+        sys_flag |= 0x10
+    if draft.store_host.size == 20:
+        sys_flag |= 0x20
+    p = target + position
+    store32(p + 8, <uint32_t>draft.body_crc)
+    store32(p + 12, <uint32_t>draft.queue_id)
+    store32(p + 16, <uint32_t>draft.flag)
+    store64(p + 20, draft.queue_offset)
+    store64(p + 28, draft.log_offset)
+    store32(p + 36, <uint32_t>sys_flag)
+    store64(p + 40, draft.born_ms)
+    p = put_span(p + 48, draft.born_host)
+    store64(p, draft.store_ms)
+    p = put_span(p + 8, draft.store_host)
+    store32(p, <uint32_t>draft.reconsume_times)
+    store64(p + 4, draft.prepared_offset)
+    store32(p + 12, <uint32_t>draft.body.size)
+    p = put_span(p + 16, draft.body)
+    if draft.magic == MAGIC_V2:
+        store16(p, draft.topic.size)
+        p += 2
+    else:
+        p[0] = <uint8_t>draft.topic.size
+        p += 1
+    p = put_span(p, draft.topic)
+    store16(p, draft.properties.size + draft.suffix.size)
+    p = put_span(p + 2, draft.properties)
+    put_span(p, draft.suffix)
+    # Last, so that a writer killed half-way leaves no record.
+    p = target + position
+    store32(p + 4, draft.magic)
+    store32(p, <uint32_t>size)
+    return size
+
+
+cdef inline uint8_t* put_span(uint8_t* p, Span part) noexcept nogil:
+    memcpy(p, part.p, part.size)
+    return p + part.size
 
 
 cdef struct Parts:
@@ -198,11 +220,6 @@ cdef uint32_t hash_more(uint32_t value, const uint8_t* p, Py_ssize_t length) exc
     return value
 
 
-cdef struct Span:
-    const uint8_t* p
-    Py_ssize_t length
-
-
 cdef inline bint is_name(
     const uint8_t* p, Py_ssize_t length, const char* name, Py_ssize_t name_length
 ) noexcept nogil:
@@ -215,7 +232,7 @@ cdef void find_properties(
     cdef const uint8_t* end = p + length
     cdef const uint8_t* stop
     cdef const uint8_t* split
-    tags.length = unique_key.length = keys.length = 0
+    tags.size = unique_key.size = keys.size = 0
     while p < end:
         stop = <const uint8_t*>memchr(p, 2, end - p)
         if stop == NULL:
@@ -224,13 +241,13 @@ cdef void find_properties(
         if split != NULL and split > p and split + 1 < stop:
             if is_name(p, split - p, b"TAGS", 4):
                 tags.p = split + 1
-                tags.length = stop - split - 1
+                tags.size = stop - split - 1
             elif is_name(p, split - p, b"KEYS", 4):
                 keys.p = split + 1
-                keys.length = stop - split - 1
+                keys.size = stop - split - 1
             elif is_name(p, split - p, b"UNIQ_KEY", 8):
                 unique_key.p = split + 1
-                unique_key.length = stop - split - 1
+                unique_key.size = stop - split - 1
         p = stop + 1
 
 
@@ -325,16 +342,16 @@ def scan_records(
                     load64(p + 20),
                     here,
                     size,
-                    <int32_t>hash_more(0, tags.p, tags.length) if tags.length else 0,
+                    <int32_t>hash_more(0, tags.p, tags.size) if tags.size else 0,
                     store_ms,
                 ))
             if sys_flag & 0xC != 0xC:
-                if unique_key.length:
+                if unique_key.size:
                     # Only KEYS is a list; a unique key is taken whole.
-                    add_key(&keys, topic_hash, unique_key.p, unique_key.length, here, store_ms)
-                if key_list.length:
+                    add_key(&keys, topic_hash, unique_key.p, unique_key.size, here, store_ms)
+                if key_list.size:
                     word = key_list.p
-                    end = word + key_list.length
+                    end = word + key_list.size
                     while word < end:
                         p = <const uint8_t*>memchr(word, 32, end - word)
                         if p == NULL:

@@ -11,6 +11,7 @@ from pocketmq.broker.handlers.admin.operators import OperatorServices, operator_
 from pocketmq.broker.handlers.clients import ClientsHandler
 from pocketmq.broker.handlers.locks import LocksHandler
 from pocketmq.broker.handlers.offsets import OffsetsHandler
+from pocketmq.broker.handlers.plain_sends import Lanes, plain_sends
 from pocketmq.broker.handlers.pull import PullHandler
 from pocketmq.broker.handlers.pull_gate import PullGate
 from pocketmq.broker.handlers.queries import QueriesHandler
@@ -105,6 +106,7 @@ class RunningBroker:
             self.advertised.packed(),
             self.placer,
         )
+        self.lanes = Lanes(store)
         self.gate = SendGate(
             tables.topics,
             tables.groups,
@@ -113,6 +115,7 @@ class RunningBroker:
             clock,
             config.send,
             self.placer,
+            self.lanes,
         )
         self.replies = SendReplies(
             self.advertised.packed(), config.identity.region, config.send.trace_on
@@ -209,7 +212,16 @@ class RunningBroker:
             *self.models.handlers(),
             *operator_handlers(config, store, tables, self._operator_services(), self.clock),
         )
-        return Routes(handlers, {**send.frame_handlers(), **pull.frame_handlers()})
+        take = plain_sends(
+            self.lanes,
+            store,
+            self.dispatch,
+            self.flush,
+            self.replies,
+            send.own_properties,
+            config.listen.frame_bytes_max,
+        )
+        return Routes(handlers, {**send.frame_handlers(), **pull.frame_handlers()}, take)
 
     def _operator_services(self) -> OperatorServices:
         return OperatorServices(
@@ -235,6 +247,7 @@ class RunningBroker:
         service = Dispatch(
             routes.handlers,
             frame_handlers=routes.frame_handlers,
+            take=routes.take,
             on_disconnect=self.tables.clients.disconnected,
             role="broker",
         )

@@ -63,7 +63,7 @@ def scan_send_properties_plain(properties: bytes) -> tuple[bytes, int]:
     return unique_key, marks
 
 
-if _speedups.has("wire"):
-    from pocketmq._speedups.wire import scan_send_properties as scan_send_properties
+if _speedups.has("properties"):
+    from pocketmq._speedups.properties import scan_send_properties as scan_send_properties
 else:
     scan_send_properties = scan_send_properties_plain

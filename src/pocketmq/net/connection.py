@@ -35,6 +35,8 @@ Served = Reply | Awaitable[Reply]
 # A frame handler's answer: encoded bytes, or a list of buffers too large to be worth joining.
 EncodedReply = bytes | list[Body] | None
 FrameHandler = Callable[["Connection", bytes, Frame], EncodedReply]
+# Returns how many bytes were served, whole frames from the first, and what to answer to them.
+Take = Callable[["Connection", bytes], "tuple[int, bytes | None]"]
 
 _VECTORED_BYTES_MIN = 16 * 1024
 
@@ -44,6 +46,9 @@ class Service(Protocol):
 
     frame_handlers: Mapping[int, FrameHandler]
     """Request codes that are served from the typed frame, without building a `Command`."""
+
+    take: Take | None
+    """Serves the frames at the beginning of a read by itself, where there is something that can."""
 
     def serve(self, connection: Connection, command: Command) -> Served:
         """Answer one request. None: no answer, or it is sent later on the connection."""
@@ -68,6 +73,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, service: Service, config: ListenConfig) -> None:
         self._service = service
         self._frame_handlers = service.frame_handlers
+        self._take = service.take
         self._config = config
         self._frame_bytes_max = config.frame_bytes_max
         self._transport: asyncio.Transport | None = None
@@ -131,7 +137,17 @@ class Connection(asyncio.Protocol):
             data = b"".join(self._kept)
             self._kept.clear()
             self._kept_bytes = 0
-        frames, consumed = scan_frames(data, 0, self._frame_bytes_max)
+        out: list[Body] = []
+        start = 0
+        take = self._take
+        if take is not None:
+            start, answers = take(self, data)
+            if answers:
+                if start == len(data):
+                    self._write_one(answers)
+                    return
+                out.append(answers)
+        frames, consumed = scan_frames(data, start, self._frame_bytes_max)
         if consumed != len(data):
             try:
                 frames, consumed = parse_rest(data, frames, consumed, self._frame_bytes_max)
@@ -140,7 +156,6 @@ class Connection(asyncio.Protocol):
             except ProtocolError as error:
                 self.close(f"protocol error: {error}")
                 return
-        out: list[Body] = []
         frame_handlers = self._frame_handlers
         for frame in frames:
             handler = frame_handlers.get(frame[0])
@@ -242,6 +257,13 @@ class Connection(asyncio.Protocol):
             transport.writelines(buffers)
         if self._writing_paused:
             self._check_backlog(transport)
+
+    def _write_one(self, answers: bytes) -> None:
+        transport = self._transport
+        if transport is not None:
+            transport.write(answers)
+            if self._writing_paused:
+                self._check_backlog(transport)
 
     def _check_backlog(self, transport: asyncio.Transport) -> None:
         waiting_bytes = transport.get_write_buffer_size()

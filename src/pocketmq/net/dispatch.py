@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from pocketmq.errors import ProtocolError, Refused
-from pocketmq.net.connection import Connection, FrameHandler, Reply, Served
+from pocketmq.net.connection import Connection, FrameHandler, Reply, Served, Take
 from pocketmq.protocol.command import Command
 
 _log = logging.getLogger(__name__)
@@ -30,11 +30,13 @@ class Dispatch:
         routes: Mapping[int, Handler],
         *,
         frame_handlers: Mapping[int, FrameHandler] | None = None,
+        take: Take | None = None,
         on_disconnect: Callable[[Connection], None] | None = None,
         role: str = "server",
     ) -> None:
         self._routes = routes
         self.frame_handlers: Mapping[int, FrameHandler] = frame_handlers or {}
+        self.take = take
         self._on_disconnect = on_disconnect
         self._role = role
 

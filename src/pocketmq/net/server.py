@@ -120,6 +120,7 @@ class _Tracking:
         self._server = server
         self._service = service
         self.frame_handlers = service.frame_handlers
+        self.take = service.take
         self.serve = service.serve
 
     def connected(self, connection: Connection) -> None:

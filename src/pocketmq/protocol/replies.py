@@ -37,8 +37,9 @@ class SendReplies:
         start = json_text.index(b'{"MSG_REGION"') + 1
         json_tail = b"," + json_text[start : json_text.rindex(b'},"flag"')]
         binary = headers.encode_binary((0, 0, 0, 0, 0, None, self._constant))
+        self.tails = (json_tail, binary[21:])
         self.encode: EncodeSendReply = partial(
-            encode_send_reply, store_host, json_tail, binary[21:], WIRE_VERSION
+            encode_send_reply, store_host, *self.tails, WIRE_VERSION
         )
 
     @property
@@ -155,9 +156,9 @@ def encode_pull_head_plain(
     return encode_head(command, body_bytes)
 
 
-if _speedups.has("wire"):
-    from pocketmq._speedups.wire import encode_pull_head as encode_pull_head
-    from pocketmq._speedups.wire import encode_send_reply as encode_send_reply
+if _speedups.has("answers"):
+    from pocketmq._speedups.answers import encode_pull_head as encode_pull_head
+    from pocketmq._speedups.answers import encode_send_reply as encode_send_reply
 else:
     encode_pull_head = encode_pull_head_plain
     encode_send_reply = encode_send_reply_plain

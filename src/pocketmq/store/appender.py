@@ -6,8 +6,10 @@ record can carry it; the consume queue learns of it when the dispatcher gets the
 
 from __future__ import annotations
 
-from zlib import crc32
+import mmap
+from collections.abc import Callable
 
+from pocketmq import _speedups
 from pocketmq.clock import Clock
 from pocketmq.errors import PropertiesTooLarge, RecordTooLarge, StoreError
 from pocketmq.message.batch import BatchItem, decode_batch
@@ -31,6 +33,13 @@ from pocketmq.store.config import LogConfig
 from pocketmq.store.queue_table import QueueTable, TopicQueues
 
 _CLOCK_STEP_BACK_MAX_MS = 60_000
+
+# (data, position, born_host, target, at, limit, log_offset, now_ms) -> (position behind what was
+# used, bytes written, room the next record needs or 0, messages, what to say of them)
+DirectWriter = Callable[
+    [bytes, int, bytes, "mmap.mmap | bytearray", int, int, int, int],
+    "tuple[int, int, int, int, bytes]",
+]
 
 
 class Appender:
@@ -107,6 +116,39 @@ class Appender:
         if queued:
             next_offsets[queue_id] = queue_offset + 1
         return log_offset, size, queue_offset, now_ms  # type: ignore[return-value]
+
+    def append_directly(
+        self, write: DirectWriter, data: bytes, born_host: bytes
+    ) -> tuple[int, int, bytes]:
+        """Let `write` put the records of the messages in `data` at the end of the log itself.
+
+        Return (bytes of `data` used, messages appended, what `write` said of them). Nothing is used
+        when the store refuses writes, or from where on it has no room: `append` says why.
+        """
+        log = self._log
+        if self.refusal is not None or log.failure is not None:
+            return 0, 0, b""
+        position = count = 0
+        said = b""
+        now_ms = self._now_ms()
+        if now_ms < log.store_timestamp_ms:
+            now_ms = self._after_clock_step(now_ms)
+        while True:
+            position, written, needed, more, news = write(
+                data, position, born_host, log.target, log.position, log.limit, log.end, now_ms
+            )
+            if written:
+                log.position += written
+                log.end = log.end + written  # type: ignore[assignment]
+                log.store_timestamp_ms = now_ms
+                count += more
+                said = said + news if said else news
+            if not needed:
+                return position, count, said
+            try:
+                log.make_room(needed)
+            except StoreError:
+                return position, count, said
 
     def append_batch(
         self,
@@ -201,3 +243,9 @@ class Appender:
         """Keep store times from running backwards, unless the clock was set back for good."""
         last = self._log.store_timestamp_ms
         return last if last - now_ms <= _CLOCK_STEP_BACK_MAX_MS else now_ms
+
+
+if _speedups.has("crc"):
+    from pocketmq._speedups.crc import crc32 as crc32
+else:
+    from zlib import crc32 as crc32

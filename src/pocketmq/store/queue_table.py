@@ -138,6 +138,7 @@ class QueueTable:
         topic = self.topics.pop(name, None)
         if topic is None:
             return False
+        topic.next_offsets.clear()  # whoever still holds this topic finds no queue in it
         for queue in topic.queues:
             if queue is not None:
                 queue.close()

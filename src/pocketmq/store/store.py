@@ -36,7 +36,7 @@ from pocketmq.store.flusher import Flusher
 from pocketmq.store.in_memory import InMemory
 from pocketmq.store.key_index import KeyIndex, KeyQuery
 from pocketmq.store.mapped_file import MappingCache
-from pocketmq.store.queue_table import QueueTable
+from pocketmq.store.queue_table import QueueTable, TopicQueues
 from pocketmq.store.reader import PullResult, Reader
 from pocketmq.store.recovery import Recovery, RecoveryReport
 from pocketmq.store.retention import Retention, RetentionReport
@@ -105,6 +105,7 @@ class MessageStore:
         self._open = False
         # The two calls of the hot path go straight to their owners.
         self.append = self._appender.append
+        self.append_directly = self._appender.append_directly
         self.append_batch = self._appender.append_batch
         self.append_inner_batch = self._appender.append_inner_batch
         self.pull = self._reader.pull
@@ -274,6 +275,15 @@ class MessageStore:
         result.fetch()
 
     # --- looking up ----------------------------------------------------------------------------
+
+    @property
+    def appends_directly(self) -> bool:
+        """Whether records can be written as they are, without a checksum of their properties."""
+        return not self.config.log.append_properties_crc
+
+    def topic_queues(self, topic: str) -> TopicQueues:
+        """Return what is known of a topic's queues; next offsets belong to the appender."""
+        return self._queues.topic(topic)
 
     def queue_offsets(self, topic: str, queue_id: int) -> tuple[int, int]:
         """Return (first, end) queue offset that consumers see; zeros for an unused queue."""

@@ -83,6 +83,11 @@ class SendHandler:
             store, transactions, statistics.topic_counter(HALF_TOPIC), self._suffix
         )
 
+    @property
+    def own_properties(self) -> dict[str, str]:
+        """What this broker adds to the properties of each message."""
+        return dict(self._own)
+
     def frame_handlers(self) -> Mapping[int, FrameHandler]:
         """The codes served from typed frames."""
         return {

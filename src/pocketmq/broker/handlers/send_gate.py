@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from pocketmq.broker.config import SendConfig
+from pocketmq.broker.handlers.plain_sends import Lanes
 from pocketmq.broker.rules import permission, send_refusals
 from pocketmq.broker.rules.placement import Kind
 from pocketmq.broker.services.placing import Placer
@@ -66,6 +68,7 @@ class SendGate:
         clock: Clock,
         config: SendConfig,
         placer: Placer,
+        lanes: Lanes,
     ) -> None:
         self._topics = topics
         self._groups = groups
@@ -75,7 +78,8 @@ class SendGate:
         self._config = config
         self._placer = placer
         self.open_topics: dict[str, OpenTopic] = {}
-        topics.on_change(lambda _: self.open_topics.clear())
+        self._lanes = lanes
+        topics.on_change(self._close)
 
     def knows(self, topic: str) -> bool:
         """True when the topic exists already."""
@@ -235,4 +239,10 @@ class SendGate:
         ):
             return
         count = max(topic.read_queue_nums, topic.write_queue_nums)
-        self.open_topics[name] = OpenTopic(count, self._statistics.topic_counter(name))
+        counter = self._statistics.topic_counter(name)
+        self.open_topics[name] = OpenTopic(count, counter)
+        self._lanes.open(name, count, counter)
+
+    def _close(self, _: Iterable[str]) -> None:
+        self.open_topics.clear()
+        self._lanes.close()

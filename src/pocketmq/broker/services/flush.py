@@ -59,6 +59,8 @@ class FlushService:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pocketmq-flush")
         self._batch: list[Held] = []
         self._flying: list[Held] = []
+        self._boarding = 0
+        self._aboard = 0
         self._last_count = 0
         self._last_seconds = 0.0
         self._began = 0.0
@@ -81,12 +83,12 @@ class FlushService:
     @property
     def waiting(self) -> int:
         """Answers held until their messages are durable."""
-        return len(self._batch) + len(self._flying)
+        return self._boarding + self._aboard
 
     @property
     def is_full(self) -> bool:
         """True when so many answers are held that further sends must be refused."""
-        return len(self._batch) + len(self._flying) >= self._waiting_max
+        return self._boarding + self._aboard >= self._waiting_max
 
     def start(self) -> None:
         """Begin the periodic flush."""
@@ -112,6 +114,13 @@ class FlushService:
         self._batch.append((connection, encode, args))
         self._boarded()
 
+    def hold_many(
+        self, count: int, connection: Connection, encode: Encode, answers: bytes
+    ) -> None:
+        """As `hold`, for the encoded answers of `count` messages together."""
+        self._boarding += count - 1
+        self.hold(connection, encode, answers)
+
     def call_when_durable(self, confirmed: asyncio.Future[int]) -> None:
         """Set the future to CODE_OK or CODE_FLUSH_TIMEOUT, as `hold` answers."""
         self._batch.append((None, confirmed.set_result, ()))
@@ -125,6 +134,7 @@ class FlushService:
             self._boarded()
 
     def _boarded(self) -> None:
+        self._boarding += 1
         if len(self._batch) == 1:
             self._batch_began = self._clock.monotonic()
         if self._running:
@@ -144,6 +154,7 @@ class FlushService:
         self._patience = None
         self._woken = False
         self._flying, self._batch = self._batch, []
+        self._aboard, self._boarding = self._boarding, 0
         self._flying_began = self._batch_began
         self._began = self._clock.monotonic()
         if self._flying:
@@ -169,6 +180,7 @@ class FlushService:
             self._deadline.cancel()
             self._deadline = None
         held, self._flying = self._flying, []
+        self._aboard = 0
         if held:
             self._last_count = len(held)
             waited_seconds = self._clock.monotonic() - self._flying_began
@@ -201,6 +213,7 @@ class FlushService:
 
     def _give_up(self) -> None:
         held, self._flying = self._flying, []
+        self._aboard = 0
         self._deadline = None
         _log.warning(
             "%d messages are stored but not confirmed on disk within %d ms",

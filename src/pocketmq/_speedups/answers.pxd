@@ -1,0 +1,22 @@
+"""Writing answers in place; `put_send_reply` needs room for ANSWER_BYTES_MAX."""
+
+from libc.stdint cimport int64_t, uint8_t
+
+cdef enum:
+    ANSWER_BYTES_MAX = 1024
+
+cdef struct Tails:
+    const uint8_t* host
+    Py_ssize_t host_size
+    const uint8_t* json
+    Py_ssize_t json_size
+    const uint8_t* binary
+    Py_ssize_t binary_size
+    int version
+
+
+cdef bint tails_of(Tails* tails, bytes store_host, bytes json_tail, bytes binary_tail, int version)
+cdef Py_ssize_t put_send_reply(
+    uint8_t* buffer, Tails* tails, int serialization, int opaque, int64_t log_offset, int queue_id,
+    int64_t queue_offset, const uint8_t* key, Py_ssize_t key_size, int code,
+) noexcept nogil

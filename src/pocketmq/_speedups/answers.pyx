@@ -1,0 +1,228 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Writing the answers of sends and pulls; the meaning is in protocol/replies.py."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from .big_endian cimport store32
+
+
+def encode_send_reply(
+    bytes store_host, bytes json_tail, bytes binary_tail, int version, int serialization,
+    int opaque, int64_t log_offset, int queue_id, int64_t queue_offset, bytes unique_key, int code,
+):
+    """The whole answer of a stored message; None when `unique_key` needs escaping.
+
+    The tails are the constant fields MSG_REGION and TRACE_ON, already encoded.
+    """
+    cdef uint8_t buffer[ANSWER_BYTES_MAX]
+    cdef Tails tails
+    cdef Py_ssize_t size
+    if not tails_of(&tails, store_host, json_tail, binary_tail, version):
+        return None
+    size = put_send_reply(
+        buffer, &tails, serialization, opaque, log_offset, queue_id, queue_offset,
+        <const uint8_t*>PyBytes_AS_STRING(unique_key), PyBytes_GET_SIZE(unique_key), code,
+    )
+    return PyBytes_FromStringAndSize(<const char*>buffer, size) if size else None
+
+
+cdef bint tails_of(Tails* tails, bytes store_host, bytes json_tail, bytes binary_tail, int version):
+    """Point at the constant parts; False when they are too large for an answer's room."""
+    tails.host = <const uint8_t*>PyBytes_AS_STRING(store_host)
+    tails.host_size = PyBytes_GET_SIZE(store_host)
+    tails.json = <const uint8_t*>PyBytes_AS_STRING(json_tail)
+    tails.json_size = PyBytes_GET_SIZE(json_tail)
+    tails.binary = <const uint8_t*>PyBytes_AS_STRING(binary_tail)
+    tails.binary_size = PyBytes_GET_SIZE(binary_tail)
+    tails.version = version
+    return tails.host_size <= 20 and tails.json_size <= 256 and tails.binary_size <= 256
+
+
+cdef Py_ssize_t put_send_reply(
+    uint8_t* buffer, Tails* tails, int serialization, int opaque, int64_t log_offset, int queue_id,
+    int64_t queue_offset, const uint8_t* key, Py_ssize_t key_size, int code,
+) noexcept nogil:
+    """Write the answer of a stored message; 0 when the key is too long or needs escaping."""
+    cdef Py_ssize_t tail_size, i, used
+    cdef uint8_t* out = buffer + 8
+    cdef uint8_t* ext
+    if key_size > 256:
+        return 0
+    tail_size = tails.binary_size if serialization == 1 else tails.json_size
+    if serialization == 1:
+        out[0] = (code >> 8) & 0xFF
+        out[1] = code & 0xFF
+        out[2] = 3
+        out[3] = (tails.version >> 8) & 0xFF
+        out[4] = tails.version & 0xFF
+        store32(out + 5, <uint32_t>opaque)
+        store32(out + 9, 1)
+        store32(out + 13, 0)
+        ext = out + 21
+        used = 0
+        ext[0] = 0
+        ext[1] = 5
+        memcpy(ext + 2, b"msgId", 5)
+        store32(ext + 7, tails.host_size * 2 + 16)
+        used = 11 + put_message_id(ext + 11, tails.host, tails.host_size, log_offset)
+        used += put_entry(ext + used, b"queueId", 7, queue_id)
+        used += put_entry(ext + used, b"queueOffset", 11, queue_offset)
+        if key_size:
+            ext[used] = 0
+            ext[used + 1] = 13
+            memcpy(ext + used + 2, b"transactionId", 13)
+            store32(ext + used + 15, key_size)
+            memcpy(ext + used + 19, key, key_size)
+            used += 19 + key_size
+        memcpy(ext + used, tails.binary, tail_size)
+        used += tail_size
+        store32(out + 17, used)
+        used += 21
+    else:
+        for i in range(key_size):
+            if key[i] < 32 or key[i] == 34 or key[i] == 92 or key[i] >= 127:
+                return 0
+        used = put(out, b'{"code":', 8)
+        used += put_number(out + used, code)
+        used += put(out + used, b',"extFields":{"msgId":"', 23)
+        used += put_message_id(out + used, tails.host, tails.host_size, log_offset)
+        used += put(out + used, b'","queueId":"', 13)
+        used += put_number(out + used, queue_id)
+        used += put(out + used, b'","queueOffset":"', 17)
+        used += put_number(out + used, queue_offset)
+        if key_size:
+            used += put(out + used, b'","transactionId":"', 19)
+            memcpy(out + used, key, key_size)
+            used += key_size
+        out[used] = 34
+        used += 1
+        memcpy(out + used, tails.json, tail_size)
+        used += tail_size
+        used += put(out + used, b'},"flag":1,"language":"PYTHON","opaque":', 40)
+        used += put_number(out + used, opaque)
+        used += put(out + used, b',"serializeTypeCurrentRPC":"JSON","version":', 44)
+        used += put_number(out + used, tails.version)
+        out[used] = 125
+        used += 1
+    store32(buffer, used + 4)
+    store32(buffer + 4, (<uint32_t>serialization << 24) | <uint32_t>used)
+    return used + 8
+
+
+def encode_pull_head(
+    int serialization, int opaque, int64_t next_offset, int64_t min_offset, int64_t max_offset,
+    int64_t broker_id, int topic_sys_flag, int group_sys_flag, int code, bytes remark, int version,
+    Py_ssize_t body_bytes,
+):
+    """Prefix and header of a pull's answer; the body of `body_bytes` follows separately."""
+    cdef uint8_t buffer[768]
+    cdef uint8_t* out = buffer + 8
+    cdef uint8_t* ext
+    cdef Py_ssize_t used, remark_size = PyBytes_GET_SIZE(remark)
+    if remark_size > 64:
+        return None
+    if serialization == 1:
+        out[0] = (code >> 8) & 0xFF
+        out[1] = code & 0xFF
+        out[2] = 3
+        out[3] = (version >> 8) & 0xFF
+        out[4] = version & 0xFF
+        store32(out + 5, <uint32_t>opaque)
+        store32(out + 9, 1)
+        store32(out + 13, remark_size)
+        memcpy(out + 17, PyBytes_AS_STRING(remark), remark_size)
+        ext = out + 21 + remark_size
+        used = put_entry(ext, b"suggestWhichBrokerId", 20, broker_id)
+        used += put_entry(ext + used, b"nextBeginOffset", 15, next_offset)
+        used += put_entry(ext + used, b"minOffset", 9, min_offset)
+        used += put_entry(ext + used, b"maxOffset", 9, max_offset)
+        used += put_entry(ext + used, b"topicSysFlag", 12, topic_sys_flag)
+        used += put_entry(ext + used, b"groupSysFlag", 12, group_sys_flag)
+        store32(out + 17 + remark_size, used)
+        used += 21 + remark_size
+    else:
+        used = put(out, b'{"code":', 8)
+        used += put_number(out + used, code)
+        used += put(out + used, b',"extFields":{"suggestWhichBrokerId":"', 38)
+        used += put_number(out + used, broker_id)
+        used += put(out + used, b'","nextBeginOffset":"', 21)
+        used += put_number(out + used, next_offset)
+        used += put(out + used, b'","minOffset":"', 15)
+        used += put_number(out + used, min_offset)
+        used += put(out + used, b'","maxOffset":"', 15)
+        used += put_number(out + used, max_offset)
+        used += put(out + used, b'","topicSysFlag":"', 18)
+        used += put_number(out + used, topic_sys_flag)
+        used += put(out + used, b'","groupSysFlag":"', 18)
+        used += put_number(out + used, group_sys_flag)
+        used += put(out + used, b'"},"flag":1,"language":"PYTHON","opaque":', 41)
+        used += put_number(out + used, opaque)
+        used += put(out + used, b',"remark":"', 11)
+        memcpy(out + used, PyBytes_AS_STRING(remark), remark_size)
+        used += remark_size
+        used += put(out + used, b'","serializeTypeCurrentRPC":"JSON","version":', 45)
+        used += put_number(out + used, version)
+        out[used] = 125
+        used += 1
+    store32(buffer, used + 4 + body_bytes)
+    store32(buffer + 4, (<uint32_t>serialization << 24) | <uint32_t>used)
+    return PyBytes_FromStringAndSize(<const char*>buffer, used + 8)
+
+
+cdef inline Py_ssize_t put(uint8_t* out, const char* text, Py_ssize_t size) noexcept nogil:
+    memcpy(out, text, size)
+    return size
+
+
+cdef Py_ssize_t put_number(uint8_t* out, int64_t value) noexcept nogil:
+    cdef uint8_t digits[20]
+    cdef int count = 0
+    cdef Py_ssize_t used = 0
+    cdef uint64_t rest
+    if value < 0:
+        out[0] = 45
+        used = 1
+        rest = <uint64_t>(-(value + 1)) + 1
+    else:
+        rest = <uint64_t>value
+    while True:
+        digits[count] = 48 + rest % 10
+        rest = rest // 10
+        count += 1
+        if rest == 0:
+            break
+    while count:
+        count -= 1
+        out[used] = digits[count]
+        used += 1
+    return used
+
+
+cdef inline Py_ssize_t put_entry(
+    uint8_t* out, const char* key, int key_size, int64_t value
+) noexcept nogil:
+    cdef Py_ssize_t size
+    out[0] = 0
+    out[1] = key_size
+    memcpy(out + 2, key, key_size)
+    size = put_number(out + 6 + key_size, value)
+    store32(out + 2 + key_size, size)
+    return 6 + key_size + size
+
+
+cdef Py_ssize_t put_message_id(
+    uint8_t* out, const uint8_t* host, Py_ssize_t host_size, int64_t log_offset
+) noexcept nogil:
+    cdef const char* digits = b"0123456789ABCDEF"
+    cdef Py_ssize_t i, used = 0
+    cdef int shift
+    for i in range(host_size):
+        out[used] = digits[host[i] >> 4]
+        out[used + 1] = digits[host[i] & 15]
+        used += 2
+    for shift in range(60, -4, -4):
+        out[used] = digits[(log_offset >> shift) & 15]
+        used += 1
+    return used

@@ -1,0 +1,3 @@
+from pocketmq.message.record import Buffer
+
+def crc32(data: Buffer) -> int: ...

@@ -1,0 +1,38 @@
+"""Writing a record in place: what message/record.py describes, as one struct."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+
+cdef struct Span:
+    const uint8_t* p
+    Py_ssize_t size
+
+cdef struct Draft:
+    int64_t log_offset
+    int64_t queue_offset
+    int64_t store_ms
+    uint32_t magic
+    int32_t queue_id
+    int32_t flag
+    int32_t sys_flag
+    int64_t born_ms
+    Span born_host
+    Span store_host
+    int32_t reconsume_times
+    int64_t prepared_offset
+    Span body
+    int32_t body_crc
+    Span topic
+    Span properties
+    Span suffix
+
+
+cdef inline Span span(const void* p, Py_ssize_t size) noexcept nogil:
+    cdef Span result
+    result.p = <const uint8_t*>p
+    result.size = size
+    return result
+
+
+cdef Py_ssize_t put_record(
+    uint8_t* target, Py_ssize_t position, Py_ssize_t limit, const Draft* draft
+) noexcept nogil

@@ -1,0 +1,206 @@
+"""The leaf that takes whole reads of plain sends does what `SendHandler` does, byte for byte."""
+
+from __future__ import annotations
+
+import re
+import socket
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from pocketmq import _speedups
+from pocketmq.broker.app import BrokerApp
+from pocketmq.clock import ManualClock
+from pocketmq.message.ids import new_unique_key
+from pocketmq.net import Address, Connection
+from pocketmq.protocol.command import Command
+from pocketmq.protocol.framing import encode_frame, parse_frames
+from pocketmq.store.config import FlushConfig
+from tests.support.local_broker import broker_config
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.skipif(
+    not _speedups.has("sends"), reason="the leaf `sends` is not compiled, or not wanted"
+)
+
+_KEY = "UNIQ_KEY\x017F0000010B2C18B4AAC28B5E1F2A0001\x02"
+_PROPERTIES = (
+    _KEY + "WAIT\x01true\x02TAGS\x01TagA\x02KEYS\x01key-1\x02",
+    _KEY,
+    "TAGS\x01t\x02" + _KEY + "name\x01Grüße 你好\x02",
+    _KEY + "WAIT\x01false\x02",
+    _KEY + "a\x01b",
+    _KEY + 'quote"\x01back\\slash\x02',
+    'UNIQ_KEY\x01needs"escape\x02',
+    "TAGS\x01without a key\x02",
+    _KEY + "DELAY\x013\x02",
+    _KEY + "MSG_REGION\x01elsewhere\x02",
+    "",
+)
+
+_BODIES: dict[object, bytes] = {"small": b"y" * 1024, "large": b"x" * 65_537}
+
+_odd = st.fixed_dictionaries(
+    {
+        "code": st.sampled_from((310, 310, 310, 310, 310, 310, 310, 10, 34)),
+        "serialization": st.integers(0, 1),
+        "flag": st.sampled_from((0, 0, 0, 0, 2, 1)),
+        "topic": st.sampled_from(("orders", "orders", "orders", "other", "Größe")),
+        "queue": st.sampled_from((0, 0, 0, 1, 1, 3, 8)),
+        "sys_flag": st.sampled_from((0, 0, 0, 1, 2, 0x10, 0x300, 0x40, 4)),
+        "batch": st.sampled_from((False, False, False, False, True)),
+        "properties": st.sampled_from(_PROPERTIES[:1] * 12 + _PROPERTIES),
+        "body": st.binary(max_size=50) | st.sampled_from(("small", "large")),
+        "extra": st.sampled_from(({}, {}, {}, {}, {"ns": "n"}, {"j": "2", "k": "true", "l": "5"})),
+    }
+)
+
+_plain = st.fixed_dictionaries(
+    {
+        "code": st.just(310),
+        "serialization": st.integers(0, 1),
+        "flag": st.sampled_from((0, 0, 2)),
+        "topic": st.sampled_from(("orders", "orders", "other")),
+        "queue": st.sampled_from((0, 0, 1)),
+        "sys_flag": st.sampled_from((0, 1, 2, 0x300)),
+        "batch": st.just(False),
+        "properties": st.sampled_from(_PROPERTIES[:3]),
+        "body": st.binary(min_size=1, max_size=50) | st.just("small"),
+        "extra": st.sampled_from(({}, {"j": "2", "k": "true", "l": "5"})),
+    }
+)
+_sends = _plain | _plain | _plain | _plain | _odd
+
+
+def frame(opaque: int, send: dict[str, Any]) -> bytes:
+    """One request. Codes other than 310 get fields that do not suit them, and are refused."""
+    fields = {
+        "a": "producers", "b": send["topic"], "c": "TBW102", "d": "4", "e": str(send["queue"]),
+        "f": str(send["sys_flag"]), "g": "1700000000000", "h": "7", "i": send["properties"],
+        "m": "true" if send["batch"] else "false", **send["extra"],
+    }  # fmt: skip
+    command = Command(
+        send["code"],
+        opaque=opaque,
+        flag=send["flag"],
+        fields=fields,
+        body=_BODIES.get(send["body"], send["body"]),
+        serialization=send["serialization"],
+    )
+    return encode_frame(command)
+
+
+class KeptTransport:
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += bytes(data)
+
+    def writelines(self, data: list[bytes]) -> None:
+        self.written += b"".join(data)
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        """There is no buffer."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    abort = close
+
+
+async def serve(
+    reads: list[bytes], answers: int, port: int, directory: Path, leaf: bool, mode: str
+) -> tuple[bytes, list[bytes], int]:
+    """What a broker logs and answers, and how much of it the leaf did."""
+    config = broker_config(directory)
+    store = replace(config.store, flush=FlushConfig(mode=mode))
+    config = replace(config, store=store, listen=replace(config.listen, port=port))
+    app = BrokerApp(config, ManualClock())
+    await app.start()
+    taken = 0
+    try:
+        service = app.running.server._service
+        take = service.take
+        assert take is not None
+
+        def counting(connection: Connection, data: bytes) -> tuple[int, bytes | None]:
+            nonlocal taken
+            result = take(connection, data)
+            taken += result[0]
+            return result
+
+        service.take = counting if leaf else None
+        connection = Connection(service, config.listen)
+        connection.set_addresses(Address("10.1.2.3", 4567), Address("127.0.0.1", port))
+        transport = KeptTransport()
+        connection.connection_made(transport)  # type: ignore[arg-type]
+        for read in reads:
+            connection.data_received(read)
+        await until(lambda: len(parse_frames(transport.written)[0]) == answers)
+        connection.connection_lost(None)
+        log = b""
+        for file in app.running.store._log.files:
+            assert file.view is not None
+            log += bytes(file.view[: app.running.store.log_end - file.start])
+        frames, _ = parse_frames(transport.written)
+        encoded, start = [], 0
+        for each in frames:
+            encoded.append(transport.written[start : each[9]])
+            start = each[9]
+        return log, encoded, taken
+    finally:
+        await app.stop()
+
+
+def without_made_keys(data: bytes) -> bytes:
+    """The bytes with the counter of each unique key that this process made masked."""
+    start = new_unique_key(ManualClock().now_ms())[:-8].encode()
+    return re.sub(start + b"[0-9A-F]{8}", b"made", data)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        return int(bound.getsockname()[1])
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("mode", ["ASYNC_FLUSH", "SYNC_FLUSH"])
+@settings(
+    # Each example starts two brokers, so looking for a smaller one would take minutes.
+    max_examples=25,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+)
+@given(sends=st.lists(_sends, min_size=1, max_size=40), cuts=st.lists(st.integers(1, 8000), max_size=12))
+async def test_the_leaf_and_the_handler_log_and_answer_the_same(
+    mode: str, sends: list[dict[str, Any]], cuts: list[int]
+) -> None:
+    first = [
+        {"code": 310, "serialization": 0, "flag": 0, "topic": name, "queue": queue, "sys_flag": 0,
+         "batch": False, "properties": _PROPERTIES[0], "body": b"first", "extra": {}}
+        for name in ("orders", "other") for queue in (0, 1, 0, 1)
+    ]  # fmt: skip
+    frames = [frame(opaque, send) for opaque, send in enumerate([*first, *sends])]
+    stream = b"".join(frames[len(first) :])
+    # Topics come into being one by one; afterwards reads are cut anywhere.
+    reads = frames[: len(first)]
+    for cut in cuts:
+        reads.append(stream[:cut])
+        stream = stream[cut:]
+    reads = [read for read in [*reads, stream] if read]
+    answers = len(first) + sum(1 for send in sends if send["flag"] == 0)
+    port = free_port()
+    with tempfile.TemporaryDirectory() as a, tempfile.TemporaryDirectory() as b:
+        log, said, taken = await serve(reads, answers, port, Path(a), True, mode)
+        log_twin, said_twin, taken_twin = await serve(reads, answers, port, Path(b), False, mode)
+    assert sorted(map(without_made_keys, said)) == sorted(map(without_made_keys, said_twin))
+    assert without_made_keys(log) == without_made_keys(log_twin)
+    assert taken > 0 == taken_twin

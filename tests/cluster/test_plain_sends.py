@@ -74,6 +74,7 @@ _plain = st.fixed_dictionaries(
         "extra": st.sampled_from(({}, {"j": "2", "k": "true", "l": "5"})),
     }
 )
+_cuts = st.lists(st.integers(1, 8000), max_size=12)
 _sends = _plain | _plain | _plain | _plain | _odd
 
 
@@ -117,7 +118,7 @@ class KeptTransport:
 
 
 async def serve(
-    reads: list[bytes], answers: int, port: int, directory: Path, leaf: bool, mode: str
+    reads: list[bytes], answers: int, port: int, directory: Path, leaf: bool, mode: Any
 ) -> tuple[bytes, list[bytes], int]:
     """What a broker logs and answers, and how much of it the leaf did."""
     config = broker_config(directory)
@@ -179,11 +180,14 @@ def free_port() -> int:
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
-@given(sends=st.lists(_sends, min_size=1, max_size=40), cuts=st.lists(st.integers(1, 8000), max_size=12))
+@given(
+    sends=st.lists(_sends, min_size=1, max_size=40),
+    cuts=st.lists(st.integers(1, 8000), max_size=12),
+)
 async def test_the_leaf_and_the_handler_log_and_answer_the_same(
     mode: str, sends: list[dict[str, Any]], cuts: list[int]
 ) -> None:
-    first = [
+    first: list[dict[str, Any]] = [
         {"code": 310, "serialization": 0, "flag": 0, "topic": name, "queue": queue, "sys_flag": 0,
          "batch": False, "properties": _PROPERTIES[0], "body": b"first", "extra": {}}
         for name in ("orders", "other") for queue in (0, 1, 0, 1)

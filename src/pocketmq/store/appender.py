@@ -7,6 +7,7 @@ record can carry it; the consume queue learns of it when the dispatcher gets the
 from __future__ import annotations
 
 import mmap
+import zlib
 from collections.abc import Callable
 
 from pocketmq import _speedups
@@ -26,7 +27,7 @@ from pocketmq.message.properties import (
     PROPERTIES_BYTES_MAX,
     encode_properties,
 )
-from pocketmq.message.record import CRC_MASK, record_size, write_record
+from pocketmq.message.record import CRC_MASK, Buffer, record_size, write_record
 from pocketmq.store import properties_crc
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.config import LogConfig
@@ -245,7 +246,12 @@ class Appender:
         return last if last - now_ms <= _CLOCK_STEP_BACK_MAX_MS else now_ms
 
 
+def crc32_plain(data: Buffer) -> int:
+    """The CRC-32 of a whole buffer."""
+    return zlib.crc32(data)
+
+
 if _speedups.has("crc"):
     from pocketmq._speedups.crc import crc32 as crc32
 else:
-    from zlib import crc32 as crc32
+    crc32 = crc32_plain

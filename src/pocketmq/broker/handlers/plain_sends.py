@@ -22,17 +22,19 @@ from pocketmq.broker.state.counters import Counter
 from pocketmq.message.properties import encode_properties
 from pocketmq.net import Connection
 from pocketmq.protocol.command import WIRE_VERSION
-from pocketmq.protocol.framing import encode_frame, parse_frames
+from pocketmq.protocol.framing import encode_frame, frame_to_command, parse_frames
 from pocketmq.protocol.replies import SendReplies
 from pocketmq.store import MessageStore
-
-if TYPE_CHECKING:
-    from pocketmq._speedups.sends import Lane
 
 Taken = tuple[int, bytes | None]
 Take = Callable[[Connection, bytes], Taken]
 
 _NOTHING: Final[Taken] = (0, None)
+_HAS_LEAF: Final = _speedups.has("sends")
+
+if _HAS_LEAF or TYPE_CHECKING:
+    from pocketmq._speedups.sends import Lane as Lane
+    from pocketmq._speedups.sends import PlainSends as PlainSends
 
 
 class Lanes:
@@ -44,10 +46,8 @@ class Lanes:
 
     def open(self, name: str, queue_count: int, counter: Counter) -> None:
         """Let plain sends to this topic pass."""
-        if not _speedups.has("sends"):
+        if not _HAS_LEAF:
             return
-        from pocketmq._speedups.sends import Lane
-
         topic = self._store.topic_queues(name)
         self.by_name[topic.name_bytes] = Lane(
             queue_count, topic.magic, topic.name_bytes, topic.next_offsets, counter
@@ -72,10 +72,8 @@ def plain_sends(
     `own` are the properties this broker adds to each message. The result of a call is how many
     bytes were taken and the answers to write, if any.
     """
-    if not _speedups.has("sends") or not store.appends_directly:
+    if not _HAS_LEAF or not store.appends_directly:
         return None
-    from pocketmq._speedups.sends import PlainSends
-
     suffix = encode_properties(own).encode()
     leaf = PlainSends(
         lanes.by_name,
@@ -109,7 +107,8 @@ def with_code(answers: bytes, code: int) -> bytes:
     """Return encoded answers with another response code."""
     if code == 0:
         return answers
-    commands, _ = parse_frames(answers)
+    frames, _ = parse_frames(answers)
+    commands = [frame_to_command(answers, frame) for frame in frames]
     for command in commands:
         command.code = code
     return b"".join(map(encode_frame, commands))

@@ -114,9 +114,7 @@ class FlushService:
         self._batch.append((connection, encode, args))
         self._boarded()
 
-    def hold_many(
-        self, count: int, connection: Connection, encode: Encode, answers: bytes
-    ) -> None:
+    def hold_many(self, count: int, connection: Connection, encode: Encode, answers: bytes) -> None:
         """As `hold`, for the encoded answers of `count` messages together."""
         self._boarding += count - 1
         self.hold(connection, encode, answers)

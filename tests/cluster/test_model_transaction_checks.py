@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-from tests.support.local_broker import Peer, connected, local_broker
+from tests.support.local_broker import Peer, connected
 from tests.support.pulling import pull_all
 from tests.support.transactions import (
     GIVEN_UP,
     HALF,
     ROLLBACK,
-    START_MS,
     asked_half,
     begin,
     bodies,
@@ -28,26 +24,7 @@ from pocketmq.broker.app import BrokerApp
 from pocketmq.clock import ManualClock
 from pocketmq.message.ids import decode_offset_message_id
 from pocketmq.message.record import decode_record
-from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.codes import RequestCode, ResponseCode
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(START_MS)
-
-
-@pytest.fixture
-async def broker(tmp_path: Path, clock: ManualClock) -> AsyncIterator[BrokerApp]:
-    async with local_broker(tmp_path, clock) as app:
-        app.running.tables.topics.put(TopicConfig("T", 4, 4))
-        yield app
-
-
-@pytest.fixture
-async def peer(broker: BrokerApp) -> AsyncIterator[Peer]:
-    async with connected(broker, "one") as (one,):
-        yield one
 
 
 async def test_a_producer_is_asked_as_apache_asks(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from tests.support.transactions import (
     HALF,
     OPERATIONS,
     ROLLBACK,
-    START_MS,
     UNKNOWN,
     Half,
     asked_half,
@@ -39,25 +37,6 @@ from pocketmq.message.record import decode_record
 from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(START_MS)
-
-
-@pytest.fixture
-async def broker(tmp_path: Path, clock: ManualClock) -> AsyncIterator[BrokerApp]:
-    async with local_broker(tmp_path, clock) as app:
-        app.running.tables.topics.put(TopicConfig("T", 4, 4))
-        yield app
-
-
-@pytest.fixture
-async def peer(broker: BrokerApp) -> AsyncIterator[Peer]:
-    async with connected(broker, "one") as (one,):
-        yield one
-
 
 # -- ends -----------------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ from pocketmq.store import StoreConfig
 from pocketmq.store.config import IndexConfig, LogConfig
 
 MIB = 1024 * 1024
+START_MS = 1_700_000_000_000
+"""Where clocks of tests begin."""
 
 
 def broker_config(directory: Path, **groups: Any) -> BrokerConfig:

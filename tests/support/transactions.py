@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.support.local_broker import Peer
+from tests.support.local_broker import START_MS, Peer
 from tests.support.pulling import props, pull_all
 
 from pocketmq.broker.app import BrokerApp
@@ -16,7 +16,6 @@ from pocketmq.protocol.command import Command
 HALF = "RMQ_SYS_TRANS_HALF_TOPIC"
 OPERATIONS = "RMQ_SYS_TRANS_OP_HALF_TOPIC"
 GIVEN_UP = "TRANS_CHECK_MAX_TIME_TOPIC"
-START_MS = 1_700_000_000_000
 UNKNOWN, COMMIT, ROLLBACK = 0, 8, 12
 
 

@@ -11,13 +11,18 @@ from typing import Final
 
 from pocketmq.broker.config import SendConfig, TimersConfig
 from pocketmq.broker.rules import permission
-from pocketmq.broker.rules.placement import TIMER_DELIVER_MS
 from pocketmq.broker.rules.recall import RecallHandle, read_handle
 from pocketmq.broker.services.intake import Intake, OwnMessage
 from pocketmq.broker.state.topics import TopicTable
 from pocketmq.clock import Clock
 from pocketmq.errors import Refused, StoreError
-from pocketmq.message.properties import PRODUCER_GROUP, TAGS, TIMER_DEL_UNIQKEY, UNIQUE_KEY
+from pocketmq.message.properties import (
+    PRODUCER_GROUP,
+    TAGS,
+    TIMER_DEL_UNIQKEY,
+    TIMER_DELIVER_MS,
+    UNIQUE_KEY,
+)
 from pocketmq.net import Connection, Handler
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command

@@ -13,12 +13,6 @@ from typing import Final
 
 from pocketmq.broker.handlers.topics import Settle
 from pocketmq.broker.rules import permission
-from pocketmq.broker.rules.placement import (
-    TIMER_DEL_UNIQKEY,
-    TIMER_DELAY_MS,
-    TIMER_OUT_MS,
-    TIMER_REQUESTS,
-)
 from pocketmq.broker.rules.retry_policy import own_delay_ms
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.intake import Intake, OwnMessage
@@ -29,7 +23,16 @@ from pocketmq.broker.state.topics import TopicTable
 from pocketmq.errors import Refused, StoreError
 from pocketmq.message import topics as names
 from pocketmq.message.ids import offset_message_id
-from pocketmq.message.properties import DELAY, ORIGIN_MESSAGE_ID, RETRY_TOPIC, WAIT
+from pocketmq.message.properties import (
+    DELAY,
+    ORIGIN_MESSAGE_ID,
+    RETRY_TOPIC,
+    TIMER_DEL_UNIQKEY,
+    TIMER_DELAY_MS,
+    TIMER_OUT_MS,
+    TIMER_REQUESTS,
+    WAIT,
+)
 from pocketmq.message.record import Record
 from pocketmq.net import Connection, Handler
 from pocketmq.protocol.bodies.subscription_group import SubscriptionGroup

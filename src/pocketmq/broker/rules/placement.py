@@ -34,18 +34,17 @@ from pocketmq.message.properties import (
     DELAY,
     REAL_QUEUE_ID,
     REAL_TOPIC,
+    TIMER_DEL_UNIQKEY,
+    TIMER_DELAY_MS,
+    TIMER_DELAY_SEC,
+    TIMER_OUT_MS,
+    TIMER_REQUESTS,
     TRANSACTION_PREPARED,
     UNIQUE_KEY,
 )
 from pocketmq.protocol.codes import ResponseCode
 
-TIMER_DELAY_SEC: Final = "TIMER_DELAY_SEC"
-TIMER_DELAY_MS: Final = "TIMER_DELAY_MS"
-TIMER_DELIVER_MS: Final = "TIMER_DELIVER_MS"
-TIMER_DEL_UNIQKEY: Final = "TIMER_DEL_UNIQKEY"
-TIMER_OUT_MS: Final = "TIMER_OUT_MS"
 TRANSACTION_ID: Final = "__transactionId__"
-TIMER_REQUESTS: Final = (TIMER_DELAY_SEC, TIMER_DELAY_MS, TIMER_DELIVER_MS)
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _LONG_MAX: Final = 2**63 - 1

@@ -20,11 +20,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from pocketmq.broker.rules.placement import TIMER_DELIVER_MS, timer_tick
+from pocketmq.broker.rules.placement import timer_tick
 from pocketmq.message.properties import (
     REAL_QUEUE_ID,
     REAL_TOPIC,
     TAGS,
+    TIMER_DELIVER_MS,
     TIMER_OUT_MS,
     UNIQUE_KEY,
 )

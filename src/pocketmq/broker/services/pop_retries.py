@@ -12,7 +12,6 @@ import logging
 from typing import Final
 
 from pocketmq.broker.config import PopConfig
-from pocketmq.broker.rules.placement import TIMER_DELIVER_MS
 from pocketmq.broker.rules.pop_records import CheckPoint
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.intake import Intake, OwnMessage
@@ -20,13 +19,14 @@ from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.offsets import OffsetTable
 from pocketmq.broker.state.topics import TopicTable
 from pocketmq.message import topics as names
+from pocketmq.message.properties import DELAY, TIMER_REQUESTS
 from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.store import MessageStore
 
 _log = logging.getLogger(__name__)
 
 FIRST_POP_TIME: Final = "1ST_POP_TIME"
-_OF_THE_FIRST_PUT: Final = ("DELAY", TIMER_DELIVER_MS, "TIMER_DELAY_SEC", "TIMER_DELAY_MS")
+_OF_THE_FIRST_PUT: Final = (DELAY, *TIMER_REQUESTS)
 
 
 class PopRetries:

@@ -1,0 +1,270 @@
+"""What is in flight: everything that happens without anybody doing more, and without time passing.
+
+A message that waits for a later moment is not in flight; one that is due is. A consumer group is
+done with a queue when it has committed its end, or when its pull for more is held by the broker and
+its members say, asked with GET_CONSUMER_RUNNING_INFO as an operator would, that they hold nothing
+they have not consumed. So this works with clients of any language.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Iterator
+
+from pocketmq.broker.running import RunningBroker
+from pocketmq.broker.state.clients import Client, ConsumerGroup
+from pocketmq.errors import NetError, PocketMQError, ProtocolError
+from pocketmq.message.properties import TIMER_OUT_MS
+from pocketmq.message.topics import HALF_TOPIC, SCHEDULE_TOPIC, TIMER_TOPIC
+from pocketmq.protocol.bodies.running import ConsumerRunning
+from pocketmq.protocol.codes import RequestCode, ResponseCode
+from pocketmq.protocol.command import Command
+from pocketmq.testing.faulty_service import Traffic
+from pocketmq.testing.servers import Servers
+
+_PAUSE_SECONDS = 0.001
+_PAUSE_SECONDS_MAX = 0.02
+_CALM_SECONDS = 0.002
+_ASK_TIMEOUT_MS = 1000
+_CHECK_GRACE_SECONDS = 0.5
+_REASONS_SHOWN = 8
+
+
+class NotSettled(PocketMQError, AssertionError):
+    """Something is still in flight after the time allowed. The text says what."""
+
+
+class Flight:
+    """Looks at one broker, and waits until it has nothing to do."""
+
+    def __init__(self, servers: Servers, traffic: Traffic) -> None:
+        self._servers = servers
+        self._traffic = traffic
+        self._timers = _TimerView()
+        self._checks: tuple[int, float] = (0, 0.0)
+        self._consumed: dict[tuple[str, str, int], int] = {}
+
+    def restarted(self) -> None:
+        """The broker is another one now."""
+        self._timers = _TimerView()
+        self._checks = (0, 0.0)
+        self._traffic.checks_answered = 0
+
+    @property
+    def can_be_seen(self) -> bool:
+        """Whether the broker is up; while it is down nothing happens."""
+        return self._servers.is_up
+
+    async def settle(self, timeout_seconds: float) -> None:
+        """Return when nothing is in flight. Raise NotSettled."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        pause = _PAUSE_SECONDS
+        calm_at: int | None = None
+        while self.can_be_seen:
+            reasons = await self.in_flight()
+            log_end = self._servers.running.store.log_end
+            if not reasons and calm_at == log_end:
+                return
+            calm_at = None if reasons else log_end
+            if reasons and loop.time() > deadline:
+                raise NotSettled(_explained(reasons, timeout_seconds))
+            await asyncio.sleep(pause if reasons else _CALM_SECONDS)
+            pause = min(pause * 1.5, _PAUSE_SECONDS_MAX)
+
+    async def in_flight(self) -> list[str]:
+        """What is in flight, one sentence each."""
+        running = self._servers.running
+        running.dispatch.drain()
+        return (
+            [*_due_delays(running), *self._due_timers(running), *self._open_checks(running)]
+            or await self._busy_consumers(running)
+        )  # fmt: skip
+
+    def next_due_ms(self) -> int | None:
+        """The next moment at which something will happen; None: nothing waits."""
+        running = self._servers.running
+        moments = [due_ms for _, due_ms in _delay_heads(running)]
+        precision_ms = running.config.timers.precision_ms
+        timer_ms = self._timers.next_due_ms(running)
+        if timer_ms is not None:
+            moments.append(timer_ms // precision_ms * precision_ms + precision_ms)
+        if has_open_transactions(running):
+            checks = running.models.transaction_checks
+            moments.append(running.clock.now_ms() + checks.due_in_ms)
+        return min(moments, default=None)
+
+    def consumed_up_to(self, group: str, topic: str, queue_id: int) -> int:
+        """The first queue offset that a group has not consumed, as far as is known."""
+        key = (group, topic, queue_id)
+        committed = None
+        if self._servers.is_up:
+            committed = self._servers.running.tables.offsets.query(*key)
+        return max(committed or 0, self._consumed.get(key, 0))
+
+    # -- the broker -----------------------------------------------------------------------------
+
+    def _due_timers(self, running: RunningBroker) -> Iterator[str]:
+        timer = running.models.timer
+        if timer is None:
+            return
+        if timer.queue_offset < running.store.queue_offsets(TIMER_TOPIC, 0)[1]:
+            yield "messages enter the timer"
+        due_ms = self._timers.next_due_ms(running)
+        precision_ms = running.config.timers.precision_ms
+        if due_ms is not None and due_ms // precision_ms < running.clock.now_ms() // precision_ms:
+            yield "timed messages are due"
+
+    def _open_checks(self, running: RunningBroker) -> Iterator[str]:
+        """Producers that were asked about a transaction get a moment to answer."""
+        open_checks = running.models.transaction_checks.asked - self._traffic.checks_answered
+        now = asyncio.get_running_loop().time()
+        known, since = self._checks
+        if open_checks != known:
+            self._checks = (open_checks, now)
+        elif open_checks > 0 and now - since > _CHECK_GRACE_SECONDS:
+            self._traffic.checks_answered += open_checks
+            open_checks = 0
+        if open_checks > 0:
+            yield f"producers are asked about {_count(open_checks, 'transaction')}"
+
+    # -- consumers ------------------------------------------------------------------------------
+
+    async def _busy_consumers(self, running: RunningBroker) -> list[str]:
+        found: list[str] = []
+        for group in running.tables.clients.consumer_groups:
+            behind = self._behind(running, group)
+            if not behind:
+                continue
+            coming = [
+                f"{group.name!r} has yet to fetch {_count(end - position, 'message')} of "
+                f"{topic!r} queue {queue_id}"
+                for topic, queue_id, position, end in behind
+                if not _is_held(running, group, topic, queue_id)
+            ]
+            found += coming or await self._ask_members(group, behind)
+        return found
+
+    def _behind(
+        self, running: RunningBroker, group: ConsumerGroup
+    ) -> list[tuple[str, int, int, int]]:
+        """The queues whose end a group is not known to have reached."""
+        found = []
+        for topic in group.subscriptions:
+            for queue_id in running.store.queue_ids(topic):
+                end = running.store.queue_offsets(topic, queue_id)[1]
+                position = self.consumed_up_to(group.name, topic, queue_id)
+                if position < end:
+                    found.append((topic, queue_id, position, end))
+        return found
+
+    async def _ask_members(
+        self, group: ConsumerGroup, behind: list[tuple[str, int, int, int]]
+    ) -> list[str]:
+        """Whether members still work on what they were given; if not, the queues are consumed."""
+        busy = []
+        for client in group.clients:
+            answer = await _running_state(group.name, client)
+            if answer is None:
+                topic, queue_id, position, end = behind[0]
+                return [
+                    f"{group.name!r} has not committed {_count(end - position, 'message')} of "
+                    f"{topic!r} queue {queue_id}, and {client.client_id} does not say what it does"
+                ]
+            for queue, state in answer.mq_table.items():
+                count = state.cached_msg_count or state.transaction_msg_count
+                if count and not state.dropped:
+                    busy.append(
+                        f"{group.name!r} is consuming {_count(count, 'message')} of "
+                        f"{queue.topic!r} queue {queue.queue_id}"
+                    )
+            for queue, popped in answer.mq_pop_table.items():
+                if popped.wait_ack_count and not popped.dropped:
+                    busy.append(
+                        f"{group.name!r} has popped "
+                        f"{_count(popped.wait_ack_count, 'message')} of {queue.topic!r}"
+                    )
+        if not busy:
+            for topic, queue_id, _, end in behind:
+                self._consumed[(group.name, topic, queue_id)] = end
+        return busy
+
+
+class _TimerView:
+    """When the messages in the timer are due, earliest first, read from the timer's own queue."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._due_ms: list[int] = []
+
+    def next_due_ms(self, running: RunningBroker) -> int | None:
+        """The earliest moment that is not delivered yet."""
+        timer, store = running.models.timer, running.store
+        if timer is None:
+            return None
+        first, end = store.queue_offsets(TIMER_TOPIC, 0)
+        for queue_offset in range(max(self._seen, first), end):
+            entry = store.entry_of(TIMER_TOPIC, 0, queue_offset)
+            record = None if entry is None else store.decoded_record_at(entry[0])
+            text = "" if record is None else record.properties.get(TIMER_OUT_MS, "")
+            if text.isdigit():
+                heapq.heappush(self._due_ms, int(text))
+        self._seen = end
+        while self._due_ms and self._due_ms[0] < timer.read_ms:
+            heapq.heappop(self._due_ms)
+        return self._due_ms[0] if self._due_ms else None
+
+
+def has_open_transactions(running: RunningBroker) -> bool:
+    """Whether a half message waits for its end."""
+    ended = running.models.transactions.ended
+    first, end = running.store.queue_offsets(HALF_TOPIC, 0)
+    return ended.next_open(max(ended.first, first)) < end
+
+
+def _delay_heads(running: RunningBroker) -> Iterator[tuple[int, int]]:
+    """For each delay level that holds something: the level, and when its first message is due."""
+    for level, (offset, end) in running.models.delay.waiting().items():
+        entry = running.store.entry_of(SCHEDULE_TOPIC, level - 1, offset) if offset < end else None
+        if entry is not None:
+            yield level, entry[2]
+
+
+def _due_delays(running: RunningBroker) -> Iterator[str]:
+    now_ms = running.clock.now_ms()
+    for level, due_ms in _delay_heads(running):
+        if due_ms <= now_ms:
+            yield f"messages of delay level {level} are due"
+
+
+def _is_held(running: RunningBroker, group: ConsumerGroup, topic: str, queue_id: int) -> bool:
+    """Whether a member waits for more of a queue, and so has been given all there is."""
+    return any(
+        pull.group == group.name and pull.connection.is_open
+        for pull in running.long_poll.held_at(topic, queue_id)
+    )
+
+
+async def _running_state(group: str, client: Client) -> ConsumerRunning | None:
+    """What a consumer says it is doing; None when it does not say."""
+    fields = {"consumerGroup": group, "clientId": client.client_id, "jstackEnable": "false"}
+    question = Command.request(RequestCode.GET_CONSUMER_RUNNING_INFO, fields)
+    try:
+        answer = await client.connection.call(question, _ASK_TIMEOUT_MS)
+        if answer.code != ResponseCode.SUCCESS:
+            return None
+        return ConsumerRunning.from_json(answer.body)
+    except (NetError, ProtocolError):
+        return None
+
+
+def _explained(reasons: list[str], timeout_seconds: float) -> str:
+    lines = reasons[:_REASONS_SHOWN]
+    if len(reasons) > len(lines):
+        lines.append(f"and {len(reasons) - len(lines)} more")
+    return f"still in flight after {timeout_seconds:g} s:" + "".join(f"\n  {x}" for x in lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

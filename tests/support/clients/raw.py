@@ -18,6 +18,7 @@ from typing import Any
 ROUTE = 105
 CLUSTER = 106
 CREATE_TOPIC = 17
+CREATE_GROUP = 200
 QUERY_OFFSET = 14
 MAX_OFFSET = 30
 CONSUMERS_OF_GROUP = 38
@@ -34,7 +35,9 @@ class CallRefused(Exception):
         self.code = code
 
 
-def call(address: str, code: int, fields: dict[str, str]) -> tuple[Header, bytes]:
+def call(
+    address: str, code: int, fields: dict[str, str], body: bytes = b""
+) -> tuple[Header, bytes]:
     """Make one call on a connection of its own; return the answer's header and body."""
     header = json.dumps(
         {
@@ -49,7 +52,8 @@ def call(address: str, code: int, fields: dict[str, str]) -> tuple[Header, bytes
     ).encode()
     host, _, port = address.rpartition(":")
     with socket.create_connection((host, int(port)), CALL_SECONDS_MAX) as connection:
-        connection.sendall(struct.pack(">ii", 4 + len(header), len(header)) + header)
+        lengths = struct.pack(">ii", 4 + len(header) + len(body), len(header))
+        connection.sendall(lengths + header + body)
         length, header_length = struct.unpack(">ii", _read(connection, 8))
         rest = _read(connection, length - 4)
     header_length &= 0xFFFFFF
@@ -73,6 +77,12 @@ def create_topic(name_server: str, broker: str, topic: str, queues: int = 4) -> 
     }
     call(broker, CREATE_TOPIC, fields)
     wait_until(lambda: route(name_server, topic) is not None, 20, f"a route of {topic}")
+
+
+def create_group(broker: str, group: str, **settings: object) -> None:
+    """Create a consumer group, or change it, with settings by their names in Apache's JSON."""
+    document = {"groupName": group, **settings}
+    call(broker, CREATE_GROUP, {}, json.dumps(document).encode())
 
 
 def route(name_server: str, topic: str) -> str | None:

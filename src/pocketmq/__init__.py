@@ -1,10 +1,67 @@
-"""PocketMQ: Apache RocketMQ's name server and broker in Python.
+"""PocketMQ: Apache RocketMQ's name server and broker in Python, and a client for any RocketMQ.
 
-Importing this package loads nothing else, and needs the standard library alone.
+Importing this package loads next to nothing: each name below is loaded when it is first used. The
+client needs the standard library alone.
+
+    import pocketmq
+
+    async with pocketmq.Producer("127.0.0.1:9876", group="orders") as producer:
+        receipt = await producer.send("orders", b"...", tag="paid")
 """
 
 from __future__ import annotations
 
-__all__ = ["__version__"]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pocketmq import errors as errors
+    from pocketmq.client.batching import Batching as Batching
+    from pocketmq.client.config import ClientConfig as ClientConfig
+    from pocketmq.client.config import TlsConfig as TlsConfig
+    from pocketmq.client.hooks import Hook as Hook
+    from pocketmq.client.messages import Message as Message
+    from pocketmq.client.messages import MessageQueue as MessageQueue
+    from pocketmq.client.messages import ReceivedMessage as ReceivedMessage
+    from pocketmq.client.messages import SendReceipt as SendReceipt
+    from pocketmq.client.messages import SendStatus as SendStatus
+    from pocketmq.client.producer import Producer as Producer
+    from pocketmq.client.transactions import Transaction as Transaction
+    from pocketmq.errors import PocketMQError as PocketMQError
+    from pocketmq.security import Credentials as Credentials
 
 __version__ = "0.1.0"
+
+_PLACES = {
+    "Batching": "pocketmq.client.batching",
+    "ClientConfig": "pocketmq.client.config",
+    "Credentials": "pocketmq.security",
+    "Hook": "pocketmq.client.hooks",
+    "Message": "pocketmq.client.messages",
+    "MessageQueue": "pocketmq.client.messages",
+    "PocketMQError": "pocketmq.errors",
+    "Producer": "pocketmq.client.producer",
+    "ReceivedMessage": "pocketmq.client.messages",
+    "SendReceipt": "pocketmq.client.messages",
+    "SendStatus": "pocketmq.client.messages",
+    "TlsConfig": "pocketmq.client.config",
+    "Transaction": "pocketmq.client.transactions",
+}
+
+__all__ = ["__version__", "errors", *_PLACES]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "errors":
+        return import_module("pocketmq.errors")
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module 'pocketmq' has no attribute {name!r}")
+    value = getattr(import_module(place), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

@@ -1,1 +1,1 @@
-"""The SDK: producers and consumers for any RocketMQ from 4.9 on. Import its names from `pocketmq`."""
+"""The SDK: producers and consumers for RocketMQ from 4.9 on. Import its names from `pocketmq`."""

@@ -1,0 +1,169 @@
+"""Makes `Outgoing` messages of what a producer's methods are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pocketmq.client.compression import compressor
+from pocketmq.client.hooks import SendContext
+from pocketmq.client.messages import Keys, Message, MessageQueue
+from pocketmq.client.namespaces import Namespace
+from pocketmq.client.outgoing import (
+    BodyCodec,
+    Outgoing,
+    body_bytes,
+    check_sizes,
+    check_topic,
+    check_user_properties,
+    delay_properties,
+    joined_keys,
+    plain_properties,
+)
+from pocketmq.client.sending import ProducerOptions
+from pocketmq.client.unique_keys import unique_keys
+from pocketmq.clock import SystemClock
+from pocketmq.message import properties as names
+from pocketmq.message.properties import decode_property_bytes, encode_properties
+
+_now_ms = SystemClock.now_ms
+_new_key = unique_keys.new
+_NAMES_OF_ITS_OWN = (
+    names.UNIQUE_KEY,
+    names.WAIT,
+    names.TAGS,
+    names.KEYS,
+    names.SHARDING_KEY,
+    names.DELAY,
+    "TIMER_DELAY_MS",
+    "TIMER_DELIVER_MS",
+)
+
+
+class Composer:
+    """Checks, names and compresses messages for one producer."""
+
+    def __init__(
+        self, namespace: Namespace, options: ProducerOptions, codec: BodyCodec | None
+    ) -> None:
+        self._namespace = namespace
+        self._codec = codec
+        self._body_bytes_max = options.body_bytes_max
+        self._compress_above = options.compress_above_bytes
+        if options.compression == "none":
+            self._compress_above = options.body_bytes_max + 1
+        else:
+            kind, level = options.compression, options.compression_level
+            self._compress, self._compressed_flag = compressor(kind, level)
+        self._topics: dict[str, str] = {}
+
+    def wire_topic(self, topic: str) -> str:
+        """The topic with its namespace. Raise MessageInvalid for a name that is none."""
+        known = self._topics.get(topic)
+        if known is None:
+            check_topic(topic)
+            if len(self._topics) > 10_000:
+                self._topics.clear()
+            known = self._topics[topic] = self._namespace.outward(topic)
+        return known
+
+    def plain(self, topic: str, body: object, tag: str, keys: Keys, wait_stored: bool) -> Outgoing:
+        """A message with nothing special about it. Raise MessageInvalid."""
+        wire_topic = self._topics.get(topic) or self.wire_topic(topic)
+        data, extra = body_bytes(topic, body, self._codec)
+        now_ms = _now_ms()
+        key = _new_key(now_ms)
+        text = plain_properties(key, tag, keys, wait_stored)
+        if extra:
+            text += encode_properties(extra)
+        out = Outgoing(topic, wire_topic, data, text.encode(), key, now_ms)
+        if len(data) >= self._compress_above:
+            self._squeeze(out)
+        if len(out.body) > self._body_bytes_max or len(text) > 8000:
+            check_sizes(out.body, out.properties, self._body_bytes_max)
+        return out
+
+    def full(
+        self,
+        message: Message,
+        *,
+        queue: MessageQueue | None = None,
+        system: Mapping[str, str] | None = None,
+        kind: str = "",
+        compress: bool = True,
+        own_topic: bool = True,
+    ) -> Outgoing:
+        """Any message. `system` are properties that users cannot set. Raise MessageInvalid."""
+        topic = message.topic
+        wire_topic = self.wire_topic(topic) if own_topic else topic
+        data, extra = body_bytes(topic, message.body, self._codec)
+        now_ms = _now_ms()
+        key = _new_key(now_ms)
+        properties = {
+            names.UNIQUE_KEY: key,
+            names.WAIT: "true" if message.wait_stored else "false",
+        }
+        if message.tag or message.keys or message.order_by:
+            _add_names(properties, message)
+        delay = delay_properties(message.delay, message.deliver_at, message.delay_level)
+        if message.properties:
+            check_user_properties(message.properties)
+        properties.update(delay)
+        properties.update(extra or {})
+        properties.update(system or {})
+        properties.update(message.properties)
+        if not kind:
+            kind = "delayed" if delay else "ordered" if message.order_by else "normal"
+        text = encode_properties(properties).encode()
+        out = Outgoing(topic, wire_topic, data, text, key, now_ms, 0, message.flag, kind)
+        out.order_by = message.order_by
+        out.queue = queue
+        out.needs_timer = bool(delay) and names.DELAY not in delay
+        if compress and len(data) >= self._compress_above:
+            self._squeeze(out)
+        check_sizes(out.body, out.properties, self._body_bytes_max)
+        return out
+
+    def _squeeze(self, out: Outgoing) -> None:
+        squeezed = self._compress(out.body)
+        if len(squeezed) < len(out.body):
+            out.body = squeezed
+            out.sys_flag |= self._compressed_flag
+
+
+def _add_names(properties: dict[str, str], message: Message) -> None:
+    if message.tag:
+        properties[names.TAGS] = joined_keys(message.tag)
+    if message.keys:
+        properties[names.KEYS] = joined_keys(message.keys)
+    if message.order_by:
+        properties[names.SHARDING_KEY] = joined_keys(message.order_by)
+
+
+def message_of(out: Outgoing) -> Message:
+    """The message as its user sees it, for callbacks; its body as it is sent."""
+    properties = decode_property_bytes(out.properties)
+    own = {name: properties.pop(name, "") for name in _NAMES_OF_ITS_OWN}
+    return Message(
+        out.user_topic,
+        out.body,
+        tag=own[names.TAGS],
+        keys=own[names.KEYS],
+        order_by=own[names.SHARDING_KEY],
+        properties=properties,
+        flag=out.flag,
+    )
+
+
+def context_of(items: list[Outgoing], group: str, client_id: str, kind: str) -> SendContext:
+    """What hooks see of a send."""
+    first = items[0]
+    return SendContext(
+        group,
+        client_id,
+        first.user_topic,
+        kind or first.kind,
+        [decode_property_bytes(item.properties) for item in items],
+        [len(item.body) for item in items],
+        [item.unique_key for item in items],
+        first.born_ms,
+    )

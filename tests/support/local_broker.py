@@ -131,7 +131,12 @@ class Peer:
         return await self.call(RequestCode.HEART_BEAT, body=beat.to_json())
 
     async def send(
-        self, topic: str, body: bytes = b"body", queue_id: int = 0, properties: str = ""
+        self,
+        topic: str,
+        body: bytes = b"body",
+        queue_id: int = 0,
+        properties: str = "",
+        sys_flag: int = 0,
     ) -> Command:
         """Send one message."""
         fields = {
@@ -140,7 +145,7 @@ class Peer:
             "defaultTopic": "TBW102",
             "defaultTopicQueueNums": "4",
             "queueId": str(queue_id),
-            "sysFlag": "0",
+            "sysFlag": str(sys_flag),
             "bornTimestamp": "1700000000000",
             "flag": "0",
             "properties": properties,

@@ -83,7 +83,8 @@ def expect_consumed(topic: str, group: str, fates: Told, wanted: Wanted) -> list
     __tracebackhide__ = True
     told = [(message, fate) for message, fate in fates if wanted.matches(message)]
     consumed = [message for message, fate in told if fate.is_consumed]
-    if _is_enough(len(consumed), wanted) and (wanted.count or len(consumed) == len(told)):
+    all_that_count = len(told) if wanted.count is None else wanted.count
+    if _is_enough(len(consumed), wanted) and len(consumed) == all_that_count:
         return consumed
     if wanted.count is None and told:
         lines = [

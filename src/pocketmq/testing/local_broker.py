@@ -56,6 +56,9 @@ class LocalBroker:
         self.clock = BrokerClock(self._servers.clock, self._flight, self._thread)
         self.faults = Faults(self._thread, self._servers, (at_name_server, at_broker))
 
+    def __repr__(self) -> str:
+        return f"<RocketMQ for tests at {self.address}>"
+
     def close(self) -> None:
         """Stop both servers."""
         try:
@@ -90,7 +93,7 @@ class LocalBroker:
     def send(
         self,
         topic: str,
-        body: object = b"",
+        body: object,
         *,
         tag: str | None = None,
         keys: str | Sequence[str] = "",

@@ -132,6 +132,7 @@ class Pops:
             PopViewsHandler(gate, self._places, poll, ground.store, clock),
             AcksHandler(
                 gate,
+                tables.topics,
                 ground.store,
                 self.records,
                 self._ordered,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from pocketmq.net import Handler
 from pocketmq.net.connection import FrameHandler, Take
@@ -29,6 +29,15 @@ class Routed(Protocol):
         ...
 
 
+@runtime_checkable
+class Framed(Protocol):
+    """A handler class that serves some of its codes from their frames."""
+
+    def frame_handlers(self) -> Mapping[int, FrameHandler]:
+        """These codes and methods."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Routes:
     """What one port serves."""
@@ -44,6 +53,15 @@ class Routes:
             {code: h for code, h in self.frame_handlers.items() if code not in FULL_PORT_ONLY},
             self.take,
         )
+
+
+def frame_handlers_of(*handlers: Routed) -> dict[int, FrameHandler]:
+    """One table of what handlers serve from frames."""
+    table: dict[int, FrameHandler] = {}
+    for handler in handlers:
+        if isinstance(handler, Framed):
+            table |= handler.frame_handlers()
+    return table
 
 
 def merge(*handlers: Routed) -> dict[int, Handler]:

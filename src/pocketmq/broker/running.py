@@ -18,7 +18,7 @@ from pocketmq.broker.handlers.queries import QueriesHandler
 from pocketmq.broker.handlers.send import SendHandler
 from pocketmq.broker.handlers.send_gate import SendGate
 from pocketmq.broker.models import Ground, Models
-from pocketmq.broker.routes import Routes, merge
+from pocketmq.broker.routes import Routes, frame_handlers_of, merge
 from pocketmq.broker.services.clients import ClientService
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.dispatch import DispatchService
@@ -195,6 +195,7 @@ class RunningBroker:
             config.pull,
             self.models.broadcast,
         )
+        models = self.models.handlers()
         handlers = merge(
             send,
             pull,
@@ -209,7 +210,7 @@ class RunningBroker:
             LocksHandler(tables.locks),
             OffsetsHandler(tables.offsets, tables.topics, tables.groups, store, self.cold_reads),
             QueriesHandler(store, tables.clients, self.cold_reads),
-            *self.models.handlers(),
+            *models,
             *operator_handlers(config, store, tables, self._operator_services(), self.clock),
         )
         take = plain_sends(
@@ -221,7 +222,7 @@ class RunningBroker:
             send.own_properties,
             config.listen.frame_bytes_max,
         )
-        return Routes(handlers, {**send.frame_handlers(), **pull.frame_handlers()}, take)
+        return Routes(handlers, frame_handlers_of(send, pull, *models), take)
 
     def _operator_services(self) -> OperatorServices:
         return OperatorServices(

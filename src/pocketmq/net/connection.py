@@ -18,6 +18,7 @@ from pocketmq.net.address import Address
 from pocketmq.net.config import ListenConfig
 from pocketmq.protocol.command import FLAG_ONEWAY, FLAG_RESPONSE, Body, Command
 from pocketmq.protocol.framing import (
+    MAP_CODES,
     Frame,
     bytes_needed,
     encode_frame,
@@ -45,7 +46,8 @@ class Service(Protocol):
     """What a server does with the commands of its connections."""
 
     frame_handlers: Mapping[int, FrameHandler]
-    """Request codes that are served from the typed frame, without building a `Command`."""
+    """Request codes that are served from the frame, without building a `Command`: those whose
+    frames come out typed, and those of `MAP_CODES`."""
 
     take: Take | None
     """Serves the frames at the beginning of a read by itself, where there is something that can."""
@@ -159,7 +161,7 @@ class Connection(asyncio.Protocol):
         frame_handlers = self._frame_handlers
         for frame in frames:
             handler = frame_handlers.get(frame[0])
-            if handler is not None and type(frame[7]) is not dict:
+            if handler is not None and (type(frame[7]) is not dict or frame[0] in MAP_CODES):
                 reply = handler(self, data, frame)
             else:
                 reply = self._serve(data, frame)

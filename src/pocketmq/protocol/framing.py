@@ -31,6 +31,9 @@ from pocketmq.protocol.command import FLAG_RESPONSE, JSON, ROCKETMQ, Command
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
 SEND_CODES: Final = frozenset((310, 320))
 PULL_CODES: Final = frozenset((11, 361))
+MAP_CODES: Final = frozenset((37, 200051))
+"""END_TRANSACTION and ACK_MESSAGE: busy too, but with few fields. Their frames carry a string map,
+and a broker may serve them without making a `Command` of it."""
 
 _PREFIX = struct.Struct(">iI")
 _LENGTH = struct.Struct(">i")

@@ -14,12 +14,18 @@ from typing import Final
 from pocketmq import _speedups
 from pocketmq.message.ids import offset_message_id
 from pocketmq.protocol import headers
-from pocketmq.protocol.command import FLAG_RESPONSE, ROCKETMQ, WIRE_VERSION, Command
+from pocketmq.protocol.command import (
+    FLAG_RESPONSE,
+    LANGUAGE_PYTHON,
+    ROCKETMQ,
+    WIRE_VERSION,
+    Command,
+)
 from pocketmq.protocol.framing import encode_frame, encode_head
 
 EncodeSendReply = Callable[[int, int, int, int, int, bytes, int], "bytes | None"]
 
-__all__ = ["SendReplies", "encode_pull_head", "encode_send_reply", "send_reply_fields"]
+__all__ = ["SendReplies", "encode_ok", "encode_pull_head", "encode_send_reply", "send_reply_fields"]
 
 
 class SendReplies:
@@ -68,6 +74,33 @@ class SendReplies:
         command.fields = send_reply_fields(ids, queue_id, queue_offset, unique_key)
         command.fields |= self._constant
         return encode_frame(command)
+
+
+def encode_ok(serialization: int, opaque: int) -> bytes:
+    """The frame that says a request was done, and nothing else."""
+    if serialization == ROCKETMQ:
+        return _OK_BINARY % opaque.to_bytes(4, "big", signed=True)
+    digits = b"%d" % opaque
+    length = _OK_JSON_BYTES + len(digits)
+    return b"%b%b%b%b%b" % (
+        (length + 4).to_bytes(4, "big"),
+        length.to_bytes(4, "big"),
+        _OK_JSON_HEAD,
+        digits,
+        _OK_JSON_TAIL,
+    )
+
+
+def _ok_binary() -> bytes:
+    frame = encode_frame(Command(0, flag=FLAG_RESPONSE, serialization=ROCKETMQ))
+    return frame[:13].replace(b"%", b"%%") + b"%b" + frame[17:].replace(b"%", b"%%")
+
+
+_OK_BINARY: Final = _ok_binary()
+_OK_JSON_HEAD, _, _OK_JSON_TAIL = headers.encode_json(
+    (0, LANGUAGE_PYTHON, WIRE_VERSION, 1234567890, FLAG_RESPONSE, None, {})
+).partition(b"1234567890")
+_OK_JSON_BYTES: Final = len(_OK_JSON_HEAD) + len(_OK_JSON_TAIL)
 
 
 def send_reply_fields(

@@ -7,24 +7,30 @@ It is right, too, when it cannot be stored: then the message comes again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from pocketmq.broker.config import PopConfig
 from pocketmq.broker.handlers.pop_gate import PopGate, illegal, wrong
 from pocketmq.broker.rules import pop as rules
 from pocketmq.broker.rules.pop import Handle
-from pocketmq.broker.rules.pop_records import CheckPoint
+from pocketmq.broker.rules.pop_records import CheckPoint, Key
 from pocketmq.broker.services.ordered_pops import OrderedPops
 from pocketmq.broker.services.pop_records import PopRecords
+from pocketmq.broker.state.topics import TopicTable
 from pocketmq.clock import Clock
 from pocketmq.errors import Refused, StoreError
 from pocketmq.message import topics as names
 from pocketmq.net import Connection, Handler
+from pocketmq.net.connection import EncodedReply, FrameHandler
+from pocketmq.net.dispatch import error_reply
 from pocketmq.protocol.bodies.pop import AckItem, BatchAck
 from pocketmq.protocol.codes import RequestCode, ResponseCode
-from pocketmq.protocol.command import Command
+from pocketmq.protocol.command import FLAG_ONEWAY, FLAG_RESPONSE, Command
 from pocketmq.protocol.fields import decode_fields, encode_fields
+from pocketmq.protocol.framing import Frame, encode_frame, frame_to_command
+from pocketmq.protocol.replies import encode_ok
 from pocketmq.protocol.requests.pop import (
     AckRequest,
     ChangeInvisibleReply,
@@ -34,7 +40,24 @@ from pocketmq.store import MessageStore
 
 _log = logging.getLogger(__name__)
 
-_HANDLES_MAX: Final = 10_000
+_TARGETS_MAX: Final = 10_000
+
+_Known = tuple[str, str, str, str]
+"""Group, topic and queue id as a client names them, and its handle but for the last word, in which
+alone the handles of one pop differ."""
+
+
+@dataclass(slots=True)
+class _Target:
+    """What such acks are for: the check point, the queue's bounds and the acks of this turn."""
+
+    key: Key
+    revive_queue: int
+    due_ms: int
+    turn: int = -1
+    first: int = 0
+    end: int = 0
+    acks: list[int] = field(default_factory=list)
 
 
 class AcksHandler:
@@ -43,6 +66,7 @@ class AcksHandler:
     def __init__(
         self,
         gate: PopGate,
+        topics: TopicTable,
         store: MessageStore,
         records: PopRecords | None,
         ordered: OrderedPops,
@@ -60,8 +84,8 @@ class AcksHandler:
         self._revive_queues = config.revive_queues
         self._broker = broker
         self._invisible_ms_max = invisible_ms_max
-        # The messages of one pop have handles that differ in their last word only.
-        self._handles: dict[str, Handle] = {}
+        self._known: dict[_Known, _Target] = {}
+        topics.on_change(self._forget)
 
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
@@ -71,19 +95,80 @@ class AcksHandler:
             RequestCode.CHANGE_MESSAGE_INVISIBLETIME: self.change_invisible,
         }
 
+    def frame_handlers(self) -> Mapping[int, FrameHandler]:
+        """Acks are many, and most are of a pop that others came from before."""
+        return {RequestCode.ACK_MESSAGE: self.acknowledge_frame}
+
+    def _forget(self, names: Iterable[str]) -> None:
+        self._known.clear()
+
+    def acknowledge_frame(self, connection: Connection, data: bytes, frame: Frame) -> EncodedReply:
+        """The same as `acknowledge`, short of a `Command`."""
+        flag, fields = frame[2], frame[7]
+        if flag & FLAG_RESPONSE:
+            return None
+        if not self._acknowledge_again(fields):  # type: ignore[arg-type]
+            command = frame_to_command(data, frame)
+            try:
+                reply = self.acknowledge(connection, command)
+            except Exception as error:  # noqa: BLE001 - the edge of this handler
+                reply = error_reply(command, error, connection)
+            return None if flag & FLAG_ONEWAY else encode_frame(reply)
+        return None if flag & FLAG_ONEWAY else encode_ok(frame[3], frame[1])
+
     def acknowledge(self, connection: Connection, command: Command) -> Command:
         """A message is done with. Raise Refused."""
-        group, topic, queue_id, info, offset = decode_fields(AckRequest, command.fields)
+        if not self._acknowledge_again(command.fields):
+            self._acknowledge_first(command.fields)
+        return command.reply()
+
+    def _acknowledge_again(self, fields: Mapping[str, str]) -> bool:
+        """An ack of a pop that others came from before; False: look closely."""
+        text = fields.get("offset", "")
+        known = (
+            fields.get("consumerGroup", ""),
+            fields.get("topic", ""),
+            fields.get("queueId", ""),
+            fields.get("extraInfo", "").rpartition(" ")[0],
+        )
+        target = self._known.get(known)
+        if target is None or not text.isdigit() or not text.isascii() or len(text) > 18:
+            return False
+        if target.turn != self._writer().turn:
+            self._open(target)
+        offset = int(text)
+        if not target.first <= offset <= target.end:
+            return False
+        target.acks.append(offset)
+        return True
+
+    def _open(self, target: _Target) -> None:
+        """A target is acknowledged for the first time in this turn."""
+        records, key = self._writer(), target.key
+        target.first, target.end = self._queue_offsets(key[0], key[2])
+        target.acks = records.acks_of(key, target.revive_queue, target.due_ms)
+        target.turn = records.turn
+
+    def _acknowledge_first(self, fields: Mapping[str, str]) -> None:
+        group, topic, queue_id, info, offset = decode_fields(AckRequest, fields)
         self._gate.check_queue(topic, queue_id)
         first, end = self._queue_offsets(topic, queue_id)
         if not first <= offset <= end:
             raise _no_message(offset, first, end)
-        self._ack(group, topic, queue_id, offset, self._handle(info))
-        return command.reply()
+        handle = self._handle(info)
+        self._ack(group, topic, queue_id, offset, handle)
+        if handle.offset is not None and handle.revive_queue != rules.ORDERED_REVIVE_QUEUE:
+            stem, _, last = info.rpartition(" ")
+            if stem.count(" ") == 6 and last == str(handle.offset):
+                if len(self._known) >= _TARGETS_MAX:
+                    self._known.clear()
+                key = (topic, group, queue_id, handle.start_offset, handle.pop_time_ms)
+                target = _Target(key, handle.revive_queue, handle.due_ms)
+                self._known[group, topic, fields["queueId"], stem] = target
 
     def acknowledge_many(self, connection: Connection, command: Command) -> Command:
         """Messages of several pops are done with; what cannot be meant is passed over."""
-        acks = BatchAck.from_json(command.body).acks
+        acks = BatchAck.from_request(command.body).acks
         if not acks:
             raise Refused(ResponseCode.NO_MESSAGE, "the list of acks is empty")
         for ack in acks:
@@ -119,7 +204,7 @@ class AcksHandler:
             self._ordered.acknowledge(group, topic, queue_id, offset, handle.pop_time_ms)
         else:
             key = (topic, group, queue_id, handle.start_offset, handle.pop_time_ms)
-            self._writer().add_ack(key, offset, handle.revive_queue, handle.due_ms)
+            self._writer().acks_of(key, handle.revive_queue, handle.due_ms).append(offset)
 
     def change_invisible(self, connection: Connection, command: Command) -> Command:
         """Hide a message for another while. Raise Refused."""
@@ -178,19 +263,10 @@ class AcksHandler:
         return self._records
 
     def _handle(self, text: str) -> Handle:
-        stem, _, last = text.rpartition(" ")
-        known = self._handles.get(stem)
-        if known is not None and last.isascii() and last.isdigit() and len(last) < 19:
-            return known
         try:
-            found = rules.parse_handle(text, self._revive_queues)
+            return rules.parse_handle(text, self._revive_queues)
         except ValueError as error:
             raise illegal(str(error)) from None
-        if text.count(" ") == 7:
-            if len(self._handles) >= _HANDLES_MAX:
-                self._handles.clear()
-            self._handles[stem] = found
-        return found
 
 
 def _no_message(offset: int, first: int, end: int) -> Refused:

@@ -49,6 +49,7 @@ class PopRecords:
         self._broker = broker
         self._store_host = store_host
         self._acks: dict[_Group, list[int]] = {}
+        self.turn = 0
 
     def put_check_point(self, point: CheckPoint, revive_queue: int) -> None:
         """Store it, to come back before it is due. Raise Refused, StoreError."""
@@ -61,26 +62,23 @@ class PopRecords:
         tag, key = rules.CHECK_POINT_TAG, point.unique_key
         self._put(revive_queue, point.encode(), tag, key, deliver_ms)
 
-    def add_ack(self, key: Key, offset: int, revive_queue: int, due_ms: int) -> None:
-        """Store an ack later in this turn of the event loop, to come back when it is due."""
+    def acks_of(self, key: Key, revive_queue: int, due_ms: int) -> list[int]:
+        """The offsets acknowledged in this turn of the event loop: append to it, now.
+
+        They are stored when the turn ends, to come back when they are due; `turn` then differs.
+        """
         acks = self._acks
         if not acks:
             asyncio.get_running_loop().call_soon(self.write_acks)
-        group = (key, revive_queue, due_ms)
-        known = acks.get(group)
-        if known is None:
-            acks[group] = [offset]
-            return
-        known.append(offset)
-        if len(known) >= _ACKS_PER_RECORD:
-            del acks[group]
-            self._put_acks(group, known)
+        return acks.setdefault((key, revive_queue, due_ms), [])
 
     def write_acks(self) -> None:
-        """Store what `add_ack` collected. What cannot be stored comes again, as Apache has it."""
+        """Store what was acknowledged. What cannot be stored comes again, as Apache has it."""
+        self.turn += 1
         waiting, self._acks = self._acks, {}
         for group, offsets in waiting.items():
-            self._put_acks(group, offsets)
+            for first in range(0, len(offsets), _ACKS_PER_RECORD):
+                self._put_acks(group, offsets[first : first + _ACKS_PER_RECORD])
 
     def _put_acks(self, group: _Group, offsets: list[int]) -> None:
         key, revive_queue, due_ms = group

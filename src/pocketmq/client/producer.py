@@ -20,6 +20,7 @@ from pocketmq.client import requests
 from pocketmq.client.batching import Gatherer, batch_of, receipts_of, split
 from pocketmq.client.composing import Composer, context_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
+from pocketmq.client.explain import explain_producer
 from pocketmq.client.hooks import Hook, Hooks, RecallContext, SendContext
 from pocketmq.client.instance import Instance
 from pocketmq.client.messages import (
@@ -185,6 +186,14 @@ class Producer:
     def in_flight(self) -> int:
         """Messages sent and not answered yet."""
         return self._room.count
+
+    async def explain(self) -> str:
+        """What this producer knows and does, in plain words."""
+        sender = self._started()
+        avoided = sender.faults.avoided(asyncio.get_running_loop().time())
+        return await explain_producer(
+            self.instance, self.group, sender.topics(), self.in_flight, avoided
+        )
 
     async def queues(self, topic: str) -> list[MessageQueue]:
         """The queues of a topic that can be sent to. Raise NoRoute."""

@@ -1,6 +1,6 @@
 """Which codec a body is for: the one its message names, else its topic's, else the default.
 
-A producer names the codec in the property CONTENT_TYPE when the topic alone does not say it. A
+A producer names the codec in the property CONTENT_TYPE when a call chose another than the topic's. A
 body that cannot be decoded is handed over as it came, with the reason.
 """
 
@@ -60,9 +60,9 @@ class Codecs:
 
     >>> codecs = Codecs({"orders": "json"})
     >>> codecs.encode("orders", {"id": 7})
-    (b'{"id":7}', '')
+    (b'{"id":7}', {})
     >>> codecs.encode("other", {"id": 7}, codec="json")
-    (b'{"id":7}', 'json')
+    (b'{"id":7}', {'CONTENT_TYPE': 'json'})
     >>> codecs.decode("other", b'{"id":7}', {"CONTENT_TYPE": "json"}).value
     {'id': 7}
     """
@@ -86,14 +86,16 @@ class Codecs:
         self._default = self._chosen(default)
         self._topics = {topic: self._chosen(codec) for topic, codec in (topics or {}).items()}
 
-    def encode(self, topic: str, value: Any, codec: str | Codec | None = None) -> tuple[bytes, str]:
-        """The body of a value, and what its CONTENT_TYPE must say; empty when nothing.
+    def encode(
+        self, topic: str, value: object, codec: str | Codec | None = None
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """The body of a value, and the properties that tell others which codec made it.
 
         Raise BodyUnencodable, which says what to send instead.
         """
         usual = self._topics.get(topic, self._default)
         chosen = usual if codec is None else self._chosen(codec)
-        return chosen.encode(value), "" if chosen is usual else chosen.name
+        return chosen.encode(value), {} if chosen is usual else {self.property_name: chosen.name}
 
     def decode(self, topic: str, body: bytes, properties: Mapping[str, str]) -> Decoded:
         """The value of a body; the body itself and the reason when it cannot be decoded."""

@@ -138,11 +138,11 @@ def test_an_object_that_writes_itself_is_not_written() -> None:
 
 def test_the_codec_is_chosen_by_property_then_topic_then_default() -> None:
     codecs = Codecs({"orders": "json", "legacy": "java"}, default="text")
-    assert codecs.encode("orders", [1]) == (b"[1]", "")
-    assert codecs.encode("other", "x") == (b"x", "")
+    assert codecs.encode("orders", [1]) == (b"[1]", {})
+    assert codecs.encode("other", "x") == (b"x", {})
     body, named = codecs.encode("orders", [1], codec="hessian")
-    assert named == "hessian"
-    assert codecs.decode("orders", body, {"CONTENT_TYPE": named}).value == [1]
+    assert named == {"CONTENT_TYPE": "hessian"}
+    assert codecs.decode("orders", body, named).value == [1]
     assert codecs.decode("orders", b"[1]", {}).value == [1]
     assert codecs.decode("other", b"[1]", {}).value == "[1]"
     assert codecs.decode(
@@ -189,19 +189,19 @@ class Reversed:
 
 def test_a_codec_of_ones_own_is_plugged_in() -> None:
     codecs = Codecs({"mirror": Reversed()})
-    assert codecs.encode("mirror", "abc") == (b"cba", "")
-    assert codecs.encode("other", "abc", codec="reversed") == (b"cba", "reversed")
+    assert codecs.encode("mirror", "abc") == (b"cba", {})
+    assert codecs.encode("other", "abc", codec="reversed") == (b"cba", {"CONTENT_TYPE": "reversed"})
     assert codecs.decode("other", b"cba", {"CONTENT_TYPE": "reversed"}).value == "abc"
     broken = codecs.decode("mirror", b"bad", {})
     assert broken.value == b"bad"
     assert "boom" in str(broken.problem)
-    assert Codecs(more=[Reversed()], default="reversed").encode("t", "ab") == (b"ba", "")
+    assert Codecs(more=[Reversed()], default="reversed").encode("t", "ab") == (b"ba", {})
 
 
 def test_bytes_are_sent_as_they_are_and_text_as_utf_8() -> None:
     codecs = Codecs()
-    assert codecs.encode("t", b"\xff") == (b"\xff", "")
-    assert codecs.encode("t", "ü") == ("ü".encode(), "")
+    assert codecs.encode("t", b"\xff") == (b"\xff", {})
+    assert codecs.encode("t", "ü") == ("ü".encode(), {})
     with pytest.raises(BodyUnencodable, match="codec='json'"):
         codecs.encode("t", {"a": 1})
     with pytest.raises(BodyUnencodable, match="JSON"):

@@ -1,0 +1,146 @@
+"""What a client knows and does, in plain words: for people who ask why nothing happens.
+
+    print(await producer.explain())
+    print(await consumer.explain())
+
+Routes, connections, the last error of each server, members of the group, assigned queues, positions
+and how many messages wait. Brokers are asked where needed; what they do not tell within a second is
+said to be unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from pocketmq.errors import ClientError, NetError, ProtocolError
+from pocketmq.message.topics import RETRY_PREFIX
+
+if TYPE_CHECKING:
+    from pocketmq.client.instance import ConsumerMember, Instance
+    from pocketmq.client.messages import MessageQueue
+    from pocketmq.client.routes import Route
+
+ASK_SECONDS: Final = 1.0
+QUEUES_SHOWN_MAX: Final = 64
+
+_FAILURES = (ClientError, NetError, ProtocolError, asyncio.TimeoutError, TimeoutError)
+
+
+async def explain_producer(
+    instance: Instance,
+    group: str,
+    topics: Iterable[str],
+    in_flight: int,
+    avoided: dict[str, float],
+) -> str:
+    """The state of a producer. `topics` are those it sent to; `avoided` says for how long."""
+    lines = [f"Producer of group {group}, client id {instance.client_id}."]
+    lines += _servers(instance)
+    names = list(topics)
+    if not names:
+        lines.append("It has not sent to any topic yet.")
+    for topic in names:
+        route = instance.routes.known(topic)
+        if route is None:
+            lines.append(f"Topic {topic}: its route is not known; it may not exist.")
+        else:
+            lines.append(f"Topic {topic}: sends go to {_spread(route.write_queues)}.")
+    for broker, seconds in avoided.items():
+        lines.append(f"Broker {broker} failed a moment ago and is left alone for {seconds:.0f} s.")
+    lines.append(f"{in_flight} messages are sent and not answered yet.")
+    return "\n".join(lines)
+
+
+async def explain_consumer(instance: Instance, member: ConsumerMember) -> str:
+    """The state of a consumer."""
+    lines = [f"Consumer of group {member.group}, client id {instance.client_id}."]
+    data = member.consumer_data()
+    if data is not None:
+        for subscription in data.subscription_data_set:
+            lines.append(
+                f"It wants {subscription.sub_string or '*'} of topic {subscription.topic} "
+                f"({subscription.expression_type or 'TAG'})."
+            )
+    lines += _servers(instance)
+    for topic in member.topics():
+        lines += await _consumed(instance, member, topic)
+    return "\n".join(lines)
+
+
+def _servers(instance: Instance) -> list[str]:
+    errors = instance.calls.last_errors
+    lines = []
+    for address in instance.calls.name_servers:
+        lines.append(f"Name server {address}: {_link(instance, address, errors)}.")
+    brokers = instance.routes.addresses(replicas=True)
+    for address, name in sorted(brokers.items(), key=lambda item: (item[1], item[0])):
+        lines.append(f"Broker {name} at {address}: {_link(instance, address, errors)}.")
+    return lines
+
+
+def _link(instance: Instance, address: str, errors: dict[str, str]) -> str:
+    state = "connected" if instance.rpc.connection(address) is not None else "not connected"
+    error = errors.get(address)
+    return f"{state}; last error: {error}" if error else state
+
+
+def _spread(queues: Iterable[MessageQueue]) -> str:
+    """`4 queues of broker-a and 4 queues of broker-b`."""
+    counts = Counter(queue.broker_name for queue in queues)
+    if not counts:
+        return "no queue: none is writable"
+    return " and ".join(f"{count} queues of {name}" for name, count in sorted(counts.items()))
+
+
+async def _consumed(instance: Instance, member: ConsumerMember, topic: str) -> list[str]:
+    route = instance.routes.known(topic)
+    if route is None or not route.read_queues:
+        if topic.startswith(RETRY_PREFIX):
+            return [f"Topic {topic}: not there yet; it comes with the first retry."]
+        why = "no broker has a readable queue of it" if route else "its route is not known"
+        return [f"Topic {topic}: {why}. Does it exist?"]
+    lines = [f"Topic {topic}: {_spread(route.read_queues)}."]
+    members = await _members(instance, member, route)
+    if members is not None:
+        others = len([one for one in members if one != instance.client_id])
+        lines.append(f"  The group has {others} other consumers online.")
+    positions = member.offsets(topic)
+    if not positions:
+        lines.append("  No queue is assigned here; others may have them, or it has just started.")
+    shown = sorted(positions.items())[:QUEUES_SHOWN_MAX]
+    told = await asyncio.gather(
+        *(_position(instance, route, queue, offset) for queue, offset in shown)
+    )
+    lines += told
+    if len(positions) > len(shown):
+        lines.append(f"  ... and {len(positions) - len(shown)} more queues.")
+    return lines
+
+
+async def _members(instance: Instance, member: ConsumerMember, route: Route) -> list[str] | None:
+    for name in sorted(route.brokers):
+        address = route.address(name)
+        if address is None:
+            continue
+        try:
+            return await asyncio.wait_for(
+                instance.calls.consumer_ids(address, member.group), ASK_SECONDS
+            )
+        except _FAILURES:
+            continue
+    return None
+
+
+async def _position(instance: Instance, route: Route, queue: MessageQueue, offset: int) -> str:
+    place = f"  Queue {queue.queue_id} of {queue.broker_name}: at {offset}"
+    address = route.master(queue.broker_name) or route.address(queue.broker_name)
+    if address is None:
+        return f"{place}; its broker is not known, so how many wait is unknown."
+    try:
+        end = await asyncio.wait_for(instance.calls.max_offset(address, queue), ASK_SECONDS)
+    except _FAILURES as error:
+        return f"{place}; how many wait is unknown ({str(error) or 'no answer'})."
+    return f"{place} of {end}; {max(0, end - max(offset, 0))} wait."

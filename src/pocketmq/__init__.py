@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pocketmq.client.messages import SendReceipt as SendReceipt
     from pocketmq.client.messages import SendStatus as SendStatus
     from pocketmq.client.producer import Producer as Producer
+    from pocketmq.client.sending import ProducerOptions as ProducerOptions
     from pocketmq.client.transactions import Transaction as Transaction
     from pocketmq.errors import PocketMQError as PocketMQError
     from pocketmq.security import Credentials as Credentials
@@ -40,6 +41,7 @@ _PLACES = {
     "MessageQueue": "pocketmq.client.messages",
     "PocketMQError": "pocketmq.errors",
     "Producer": "pocketmq.client.producer",
+    "ProducerOptions": "pocketmq.client.sending",
     "ReceivedMessage": "pocketmq.client.messages",
     "SendReceipt": "pocketmq.client.messages",
     "SendStatus": "pocketmq.client.messages",

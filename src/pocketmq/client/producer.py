@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import TypeVar
 
 from pocketmq.client import requests
-from pocketmq.client.batching import Gatherer, batch_of, receipts_of, split
-from pocketmq.client.composing import Composer, context_of
+from pocketmq.client.composing import Composer
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.explain import explain_producer
-from pocketmq.client.hooks import Hook, Hooks, RecallContext, SendContext
+from pocketmq.client.hooks import Hook, Hooks, RecallContext
 from pocketmq.client.instance import Instance
 from pocketmq.client.messages import (
     Delay,
@@ -32,10 +31,11 @@ from pocketmq.client.messages import (
     SendReceipt,
 )
 from pocketmq.client.namespaces import Namespace
-from pocketmq.client.outgoing import BodyCodec, Outgoing, Selector
+from pocketmq.client.outbox import Outbox
+from pocketmq.client.outgoing import BodyCodec, Selector
 from pocketmq.client.room import Room
-from pocketmq.client.sending import ProducerOptions, Sender
-from pocketmq.client.soon import OnError, Soon
+from pocketmq.client.sending import ProducerOptions
+from pocketmq.client.soon import OnError
 from pocketmq.client.transactions import Check, CheckBack, Transaction
 from pocketmq.clock import SystemClock
 from pocketmq.errors import (
@@ -43,21 +43,15 @@ from pocketmq.errors import (
     ClientClosed,
     ConfigError,
     MessageInvalid,
-    PocketMQError,
     RecallUnavailable,
-    SendTimeout,
-    TooManyInFlight,
 )
 from pocketmq.message import properties as names
 from pocketmq.message.flags import TRANSACTION_PREPARED
-from pocketmq.message.properties import encode_properties
 from pocketmq.message.topics import CLIENT_GROUP_CHARS_MAX, group_problem
 from pocketmq.protocol.codes import RequestCode
-from pocketmq.protocol.command import FLAG_ONEWAY, next_opaque
-from pocketmq.protocol.framing import encode_frame
 from pocketmq.protocol.requests.send import RecallRequest
 from pocketmq.protocol.requests.transactions import CheckTransactionRequest
-from pocketmq.security import Credentials, sign
+from pocketmq.security import Credentials
 
 _now_ms = SystemClock.now_ms
 CheckFunction = TypeVar("CheckFunction", bound=Check)
@@ -102,51 +96,50 @@ class Producer:
         self.options = options or ProducerOptions()
         self.hooks = Hooks(hooks)
         self._selector = selector
+        self._on_error = on_error
         self._composer = Composer(self.namespace, self.options, codec)
         self._check_back = CheckBack(self)
-        self._room = Room(self.options.in_flight_max, self.options.in_flight_bytes_max)
         self._member = _Member(self)
-        self._on_error = on_error
-        self._instance: Instance | None = None
-        self._sender: Sender | None = None
-        self._soon: Soon | None = None
-        self._gatherer: Gatherer | None = None
+        self._outbox: Outbox | None = None
         self._state = "was not started; use `async with`, or await start()"
 
     # -- life -------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Get ready. Connections are opened when first needed."""
-        if self._sender is not None:
+        if self._outbox is not None:
             return
-        self._instance = Instance.obtain(self._config)
-        self._sender = Sender(self._instance, self.wire_group, self.options)
-        self._soon = Soon(self._sender, self._room, self._on_error)
-        if self.options.batching is not None:
-            self._gatherer = Gatherer(self._sender, self.options.batching)
-        self._instance.add_producer(self._member)
-        await self.hooks.start(self._instance)
+        instance = Instance.obtain(self._config)
+        self._outbox = Outbox(
+            instance,
+            self.group,
+            self.wire_group,
+            self.options,
+            self._composer,
+            self.hooks,
+            self._selector,
+            self._on_error,
+        )
+        instance.add_producer(self._member)
+        await self.hooks.start(instance)
 
     async def flush(self) -> None:
         """Send what is gathered or under way, and return when all of it is answered."""
-        if self._gatherer is not None:
-            await self._gatherer.flush()
-        if self._soon is not None:
-            await self._soon.drain()
+        await self._started().flush()
 
     async def close(self) -> None:
         """Finish what is under way, say goodbye and let go of the connections."""
-        sender, instance = self._sender, self._instance
-        if sender is None or instance is None:
+        outbox = self._outbox
+        if outbox is None:
             return
-        await self.flush()
+        await outbox.flush()
         await self.hooks.stop()
-        self._sender = self._instance = None
+        self._outbox = None
         self._state = "is closed"
         await self._check_back.close()
-        sender.close()
-        await instance.remove_producer(self._member)
-        await instance.release()
+        outbox.sender.close()
+        await outbox.instance.remove_producer(self._member)
+        await outbox.instance.release()
 
     async def __aenter__(self) -> Producer:
         await self.start()
@@ -163,19 +156,17 @@ class Producer:
     def __repr__(self) -> str:
         return f"<Producer group={self.group} name_servers={';'.join(self._config.name_servers)}>"
 
-    def _started(self) -> Sender:
-        if self._sender is None:
+    def _started(self) -> Outbox:
+        if self._outbox is None:
             raise ClientClosed(f"the producer of group {self.group} {self._state}")
-        return self._sender
+        return self._outbox
 
     # -- what others need to know -----------------------------------------------------------
 
     @property
     def instance(self) -> Instance:
         """What this producer shares with others of its loop. Raise ClientClosed."""
-        self._started()
-        assert self._instance is not None
-        return self._instance
+        return self._started().instance
 
     @property
     def client_id(self) -> str:
@@ -185,11 +176,12 @@ class Producer:
     @property
     def in_flight(self) -> int:
         """Messages sent and not answered yet."""
-        return self._room.count
+        return self._outbox.room.count if self._outbox is not None else 0
 
     async def explain(self) -> str:
         """What this producer knows and does, in plain words."""
-        sender = self._started()
+        outbox = self._started()
+        sender = outbox.sender
         avoided = sender.faults.avoided(asyncio.get_running_loop().time())
         return await explain_producer(
             self.instance, self.group, sender.topics(), self.in_flight, avoided
@@ -197,15 +189,11 @@ class Producer:
 
     async def queues(self, topic: str) -> list[MessageQueue]:
         """The queues of a topic that can be sent to. Raise NoRoute."""
-        lanes = await self._started().lanes(self._composer.wire_topic(topic))
-        return [MessageQueue(topic, queue.broker_name, queue.queue_id) for queue in lanes.queues]
+        return await self._started().queues(topic)
 
     def broker_address(self, topic: str, broker_name: str) -> str:
-        """Where the master of a broker listens, by the route of `topic`."""
-        lanes = self._started().known_lanes(self._composer.wire_topic(topic))
-        address = lanes.route.master(broker_name) if lanes is not None else None
-        assert address is not None, "a message was sent there just now"
-        return address
+        """Where the master of a broker listens, by the route of `topic`; empty when unknown."""
+        return self._started().broker_address(topic, broker_name)
 
     # -- sending ----------------------------------------------------------------------------
 
@@ -232,7 +220,7 @@ class Producer:
         in seconds replaces the producer's own. Raise MessageInvalid, NoRoute, SendFailed or
         SendTimeout; the last means that the message may be stored or not.
         """
-        sender = self._started()
+        outbox = self._started()
         if (
             type(message) is str
             and not (properties or order_by or delay_level or flag or self._selector or queue)
@@ -245,19 +233,8 @@ class Producer:
                 message, body, tag, keys, properties, order_by, delay, deliver_at, delay_level,
                 flag, wait_stored,
             )  # fmt: skip
-            out = await self._composed(message, queue)
-        if self._gatherer is not None and self._gatherer.takes(out):
-            return await self._send_gathered(self._gatherer, out)
-        size = len(out.body)
-        room = self._room
-        if not room.take(size):
-            await self._wait_for_room(out, timeout)
-        try:
-            if self.hooks:
-                return await self._send_watched(sender, out, timeout)
-            return await sender.deliver(out, timeout)
-        finally:
-            room.give(size)
+            out = await outbox.composed(message, queue)
+        return await outbox.send(out, timeout)
 
     def send_soon(
         self,
@@ -281,34 +258,23 @@ class Producer:
         wait until there is room for more; that is how a fast loop is slowed down to what brokers
         take. Raise TooManyInFlight when there is none now, and MessageInvalid.
         """
-        self._started()
-        assert self._soon is not None
+        outbox = self._started()
+        whole = None
         if (
             type(message) is str
-            and not (properties or order_by or delay_level or flag)
+            and not (properties or order_by or delay_level or flag or self._selector)
             and delay is None
             and deliver_at is None
         ):
             out = self._composer.plain(message, body, tag, keys, wait_stored)
         else:
-            out = self._composer.full(
-                _message(
-                    message, body, tag, keys, properties, order_by, delay, deliver_at, delay_level,
-                    flag, wait_stored,
-                )
+            whole = _message(
+                message, body, tag, keys, properties, order_by, delay, deliver_at, delay_level,
+                flag, wait_stored,
             )  # fmt: skip
-        if not self._room.take(len(out.body)):
-            raise TooManyInFlight(
-                f"{self._room.count} messages are unanswered; write `await producer.send_soon(...)`"
-                " to wait for room, or raise in_flight_max"
-            )
-        if self.hooks or self._selector:
-            self._soon.run(self._send_whole(out), out, on_error)
-        elif self._gatherer is not None and self._gatherer.takes(out):
-            self._gatherer.add(out, self._soon.settler(out, on_error))
-        else:
-            self._soon.send(out, on_error)
-        return self._room
+            out = self._composer.full(whole)
+        outbox.send_soon(out, whole, on_error)
+        return outbox.room
 
     async def send_oneway(
         self,
@@ -325,25 +291,11 @@ class Producer:
 
         Raise MessageInvalid, NoRoute or SendFailed when it could not even leave.
         """
-        sender = self._started()
-        out = await self._composed(
-            _message(message, body, tag, keys, properties, order_by, None, None, 0, flag, True),
-            None,
-        )
-        out.kind = "oneway"
-        lanes = await sender.lanes(out.topic)
-        now = asyncio.get_running_loop().time()
-        lane = sender.fast_lane(out, now) or lanes.next()
-        context = self._before(out)
-        connection = await sender.connect(lane, now + self.options.send_timeout_ms / 1000)
-        opaque = next_opaque()
-        if self._config.credentials is None:
-            connection.submit_oneway(lane.frame(out, opaque, FLAG_ONEWAY))
-        else:
-            command = lane.command(out, opaque, oneway=True)
-            sign(command.fields, command.body, self._config.credentials)
-            connection.submit_oneway(encode_frame(command))
-        self._after(context, None, None)
+        outbox = self._started()
+        whole = _message(
+            message, body, tag, keys, properties, order_by, None, None, 0, flag, True
+        )  # fmt: skip
+        await outbox.send_oneway(await outbox.composed(whole))
 
     async def send_batch(
         self, topic: str, messages: Iterable[Message | bytes | str], *, order_by: str = ""
@@ -354,7 +306,7 @@ class Producer:
         receipts in order. More than `body_bytes_max` are split into several requests. Raise as
         `send`; then those of earlier requests are stored.
         """
-        sender = self._started()
+        outbox = self._started()
         items = []
         for each in messages:
             message = each if isinstance(each, Message) else Message(topic, each)
@@ -365,24 +317,7 @@ class Producer:
             if message.delay is not None or message.deliver_at is not None or message.delay_level:
                 raise MessageInvalid("a delayed message cannot be in a batch; send it alone")
             items.append(self._composer.full(message, compress=False, kind="batch"))
-        if not items:
-            return []
-        queue = None
-        if not order_by:
-            lanes = await sender.lanes(items[0].topic)
-            queue = lanes.next().queue if len(lanes.all) > 1 else None
-        receipts: list[SendReceipt] = []
-        for part in split(items, self.options.body_bytes_max):
-            out = batch_of(part)
-            out.order_by, out.queue = order_by, queue if len(part) < len(items) else None
-            size = len(out.body)
-            if not self._room.take(size):
-                await self._wait_for_room(out, 0.0)
-            try:
-                receipts += receipts_of(part, await self._send_watched(sender, out, 0.0, part))
-            finally:
-                self._room.give(size)
-        return receipts
+        return await outbox.send_items(items, order_by) if items else []
 
     async def recall(self, receipt: SendReceipt | str, handle: str = "") -> str:
         """Take back a message that is delayed by time and not delivered yet.
@@ -390,7 +325,7 @@ class Producer:
         Give its receipt, or its topic and recall handle. Returns the message's unique key. Raise
         RecallUnavailable when it is too late, or the broker does not do this.
         """
-        sender = self._started()
+        outbox = self._started()
         topic = receipt if isinstance(receipt, str) else receipt.topic
         handle = handle if isinstance(receipt, str) else receipt.recall_handle
         if not handle:
@@ -400,7 +335,7 @@ class Producer:
             )
         wire_topic = self._composer.wire_topic(topic)
         broker_name = requests.broker_of_handle(handle)
-        address = (await sender.lanes(wire_topic)).route.master(broker_name)
+        address = (await outbox.sender.lanes(wire_topic)).route.master(broker_name)
         if address is None:
             raise RecallUnavailable(f"the broker {broker_name} that has the message is not known")
         started, error = _now_ms(), None
@@ -456,11 +391,11 @@ class Producer:
         return Transaction(self, lambda: self._send_half(whole))
 
     async def _send_half(self, message: Message) -> SendReceipt:
-        sender = self._started()
+        outbox = self._started()
         system = {names.TRANSACTION_PREPARED: "true", names.PRODUCER_GROUP: self.wire_group}
-        out = await self._composed(message, None, system=system, kind="transaction")
+        out = await outbox.composed(message, system=system, kind="transaction")
         out.sys_flag |= TRANSACTION_PREPARED
-        return await self._send_watched(sender, out, 0.0)
+        return await outbox.send(out)
 
     # -- request and reply ------------------------------------------------------------------
 
@@ -479,14 +414,14 @@ class Producer:
 
         Raise RequestTimeout when none comes within `timeout` seconds, or what `send` raises.
         """
-        sender = self._started()
+        outbox = self._started()
         correlation_id = requests.new_correlation_id()
         system = requests.request_properties(
             correlation_id, self.client_id, max(1, round(timeout * 1000))
         )
         whole = _message(message, body, tag, keys, properties, order_by, None, None, 0, 0, True)
-        out = await self._composed(whole, None, system=system, kind="request")
-        return await requests.ask(self.instance, sender, out, correlation_id, timeout)
+        out = await outbox.composed(whole, system=system, kind="request")
+        return await requests.ask(self.instance, outbox.sender, out, correlation_id, timeout)
 
     async def reply(
         self,
@@ -506,115 +441,6 @@ class Producer:
         timeout_ms = self.options.send_timeout_ms
         await requests.reply(self.instance, self.wire_group, request, out, timeout_ms)
 
-    # -- inside -----------------------------------------------------------------------------
-
-    async def _composed(
-        self,
-        message: Message,
-        queue: MessageQueue | None,
-        *,
-        system: Mapping[str, str] | None = None,
-        kind: str = "",
-    ) -> Outgoing:
-        out = self._composer.full(message, queue=queue, system=system, kind=kind)
-        if queue is None and self._selector is not None:
-            out.queue = await self._selected(out.user_topic, message)
-        return out
-
-    async def _selected(self, topic: str, message: Message) -> MessageQueue:
-        assert self._selector is not None
-        queues: Sequence[MessageQueue] = await self.queues(topic)
-        chosen = self._selector(queues, message)
-        if chosen not in queues:
-            raise MessageInvalid(f"the selector chose {chosen}, which is no queue of {topic}")
-        return chosen
-
-    async def _send_gathered(self, gatherer: Gatherer, out: Outgoing) -> SendReceipt:
-        size = len(out.body)
-        if not self._room.take(size):
-            await self._wait_for_room(out, 0.0)
-        receipt: asyncio.Future[SendReceipt] = asyncio.get_running_loop().create_future()
-
-        def settle(stored: SendReceipt | None, error: BaseException | None) -> None:
-            if receipt.done():
-                return
-            if stored is not None:
-                receipt.set_result(stored)
-            else:
-                assert error is not None
-                receipt.set_exception(error)
-
-        context = self._before(out)
-        try:
-            gatherer.add(out, settle)
-            stored = await receipt
-        except PocketMQError as error:
-            self._after(context, None, error)
-            raise
-        finally:
-            self._room.give(size)
-        self._after(context, stored, None)
-        return stored
-
-    async def _send_whole(self, out: Outgoing) -> SendReceipt:
-        """For `send_soon`, when hooks look on or a selector chooses."""
-        sender = self._started()
-        if self._selector is not None and out.queue is None:
-            message = Message(out.user_topic, out.body, order_by=out.order_by)
-            out.queue = await self._selected(out.user_topic, message)
-        return await self._send_watched(sender, out, 0.0)
-
-    async def _send_watched(
-        self,
-        sender: Sender,
-        out: Outgoing,
-        timeout: float,
-        items: list[Outgoing] | None = None,
-    ) -> SendReceipt:
-        context = self._before(out, items)
-        if context is not None and items:
-            renewed = batch_of(items)
-            out.body = renewed.body
-        try:
-            receipt = await sender.deliver(out, timeout)
-        except PocketMQError as error:
-            self._after(context, None, error)
-            raise
-        self._after(context, receipt, None)
-        return receipt
-
-    def _before(self, out: Outgoing, items: list[Outgoing] | None = None) -> SendContext | None:
-        if not self.hooks:
-            return None
-        each = items or [out]
-        context = context_of(each, self.group, self.client_id, out.kind)
-        self.hooks.before_send(context)
-        for item, properties in zip(each, context.properties, strict=True):
-            item.properties = encode_properties(properties).encode()
-        return context
-
-    def _after(
-        self,
-        context: SendContext | None,
-        receipt: SendReceipt | None,
-        error: BaseException | None,
-    ) -> None:
-        if context is None:
-            return
-        context.receipt, context.error = receipt, error
-        context.cost_ms = _now_ms() - context.started_ms
-        if receipt is not None:
-            context.queue = receipt.queue
-            context.broker_address = self.broker_address(receipt.topic, receipt.broker_name)
-        self.hooks.after_send(context)
-
-    async def _wait_for_room(self, out: Outgoing, timeout: float) -> None:
-        seconds = timeout or self.options.send_timeout_ms / 1000
-        try:
-            await self._room.take_when_open(len(out.body), seconds)
-        except TooManyInFlight as error:
-            raise SendTimeout(out.user_topic, [("no broker yet", error)]) from None
-
 
 class _Member:
     """The producer as its instance sees it."""
@@ -624,8 +450,8 @@ class _Member:
         self.group = producer.wire_group
 
     def topics(self) -> list[str]:
-        sender = self._producer._sender
-        return sender.topics() if sender is not None else []
+        outbox = self._producer._outbox
+        return outbox.sender.topics() if outbox is not None else []
 
     def check_transaction(
         self, address: str, request: CheckTransactionRequest, message: ReceivedMessage

@@ -28,6 +28,7 @@ _PAUSE_SECONDS_MAX = 0.02
 _CALM_SECONDS = 0.002
 _ASK_TIMEOUT_MS = 1000
 _CHECK_GRACE_SECONDS = 0.5
+_CHECK_GRACE_SECONDS_MIN = 0.02
 _REASONS_SHOWN = 8
 
 
@@ -43,6 +44,7 @@ class Flight:
         self._traffic = traffic
         self._timers = _TimerView()
         self._checks: tuple[int, float] = (0, 0.0)
+        self._check_grace = _CHECK_GRACE_SECONDS
         self._consumed: dict[tuple[str, str, int], int] = {}
 
     def restarted(self) -> None:
@@ -117,14 +119,21 @@ class Flight:
             yield "timed messages are due"
 
     def _open_checks(self, running: RunningBroker) -> Iterator[str]:
-        """Producers that were asked about a transaction get a moment to answer."""
+        """Producers that were asked about a transaction get a moment to answer.
+
+        A shorter one, when they did not answer the last time.
+        """
         open_checks = running.models.transaction_checks.asked - self._traffic.checks_answered
         now = asyncio.get_running_loop().time()
         known, since = self._checks
         if open_checks != known:
+            if open_checks < known:
+                self._check_grace = _CHECK_GRACE_SECONDS
             self._checks = (open_checks, now)
-        elif open_checks > 0 and now - since > _CHECK_GRACE_SECONDS:
+        elif open_checks > 0 and now - since > self._check_grace:
             self._traffic.checks_answered += open_checks
+            self._check_grace = max(self._check_grace / 4, _CHECK_GRACE_SECONDS_MIN)
+            self._checks = (0, now)
             open_checks = 0
         if open_checks > 0:
             yield f"producers are asked about {_count(open_checks, 'transaction')}"

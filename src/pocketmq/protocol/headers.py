@@ -45,6 +45,8 @@ LANGUAGES: Final = (
 )
 _LANGUAGE_NUMBERS: Final = {name: number for number, name in enumerate(LANGUAGES)}
 _LANGUAGE_UNKNOWN: Final = 7  # OTHER
+JSON_HEADER_BYTES_MAX: Final = 1024 * 1024
+"""How long a JSON header may be. Nobody else is served while it is read."""
 
 _decoder: Any = json.JSONDecoder()  # `scan_once` is public, but its type is not told
 _scan_json: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once
@@ -145,6 +147,10 @@ def _text(data: bytes, start: int, size: int) -> str:
 
 def _decode_json(data: bytes) -> Head:
     document: Any
+    if len(data) > JSON_HEADER_BYTES_MAX:
+        raise MalformedHeader(
+            f"a JSON header of {len(data)} bytes is too long; {JSON_HEADER_BYTES_MAX} are allowed"
+        )
     try:
         text = data.decode("utf-8", "surrogatepass")
         document, end = _scan_json(text, 0)
@@ -187,7 +193,7 @@ def _decode_lenient(data: bytes) -> Any:
     from pocketmq.protocol.bodies.fastjson import loads
 
     try:
-        return loads(data)
+        return loads(data, JSON_HEADER_BYTES_MAX)
     except MalformedBody as error:
         raise MalformedHeader(f"a JSON header cannot be read: {error}") from None
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pocketmq.errors import MalformedBody
 from pocketmq.protocol.bodies.fastjson import (
+    CHARS_PER_MATCH,
     LENIENT_CHARS_MAX,
     ObjectKey,
     dumps,
@@ -92,10 +93,59 @@ def test_deep_nesting_is_refused(text: str) -> None:
     "text",
     ['"\\' * 400_000, ',{"x' * 400_000, ",    " * 400_000, '{"\\"' * 400_000, "{'\\" * 400_000],
 )
-def test_a_long_text_that_is_no_json_is_refused_quickly(text: str) -> None:
-    assert len(text) > LENIENT_CHARS_MAX // 2
-    with pytest.raises(MalformedBody):
+def test_a_long_text_that_is_no_json_is_refused_and_says_where_it_is_wrong(text: str) -> None:
+    assert len(text) > LENIENT_CHARS_MAX
+    with pytest.raises(MalformedBody, match=f"char .* {LENIENT_CHARS_MAX} are read leniently"):
         loads(text)
+
+
+def test_only_short_texts_are_read_by_hand() -> None:
+    text = "{" + ",".join([f"a{n}:'x'" for n in range(1000)]) + "}"
+    assert loads(text)["a999"] == "x"
+    padding = " " * LENIENT_CHARS_MAX
+    with pytest.raises(MalformedBody, match="must be standard JSON"):
+        loads(text + padding)
+
+
+class Unread(str):
+    """A text that fails the test when somebody looks into it."""
+
+    length: int
+
+    def __new__(cls, length: int) -> Unread:
+        made = super().__new__(cls, "[")
+        made.length = length
+        return made
+
+    def __len__(self) -> int:
+        return self.length
+
+
+def test_a_stranger_s_text_that_is_too_long_is_refused_before_it_is_read() -> None:
+    with pytest.raises(MalformedBody, match="8000000 bytes is too long; 1000 are allowed"):
+        loads(Unread(8_000_000), 1000)
+    assert loads("[" + "1," * 498 + "1 ]", 1000) == [1] * 499
+
+
+def test_only_so_many_bare_keys_of_a_stranger_are_quoted() -> None:
+    entries = 5000
+    text = "{" + ",".join([f"{n}:0" for n in range(entries)]) + "}"
+    assert len(text) > LENIENT_CHARS_MAX
+    assert len(loads(text)) == len(loads(text, entries * CHARS_PER_MATCH)) == entries
+    with pytest.raises(MalformedBody, match="must be standard JSON"):
+        loads(text, (entries - 1) * CHARS_PER_MATCH)
+
+
+@pytest.mark.parametrize("text", ["[1 2]", '{"a":b,1:2}', '{"a" 1}', "x"])
+def test_keys_are_not_quoted_where_something_else_is_wrong(text: str) -> None:
+    long = text + " " * LENIENT_CHARS_MAX
+    with pytest.raises(MalformedBody, match="must be standard JSON"):
+        loads(long)
+
+
+def test_a_number_of_thousands_of_digits_is_refused() -> None:
+    with pytest.raises(MalformedBody):
+        loads("[" + "1" * 5000 + "]")
 
 
 def test_a_reference_stands_for_what_it_names() -> None:

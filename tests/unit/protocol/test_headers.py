@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pocketmq.errors import MalformedHeader
 from pocketmq.protocol.command import JSON, ROCKETMQ
 from pocketmq.protocol.headers import (
+    JSON_HEADER_BYTES_MAX,
     LANGUAGES,
     Head,
     decode_header,
@@ -179,3 +180,10 @@ def test_any_bytes_are_a_header_or_refused(data: bytes, serialization: int) -> N
         decode_header(data, serialization)
     except MalformedHeader:
         return
+
+
+def test_a_json_header_that_is_too_long_is_refused_before_it_is_read() -> None:
+    text = b'{"code":34,"opaque":7}' + b" " * JSON_HEADER_BYTES_MAX
+    with pytest.raises(MalformedHeader, match="too long"):
+        decode_header(text, JSON)
+    assert decode_header(text[:JSON_HEADER_BYTES_MAX], JSON)[0] == 34

@@ -56,7 +56,7 @@ class AssignmentsHandler:
 
     def query(self, connection: Connection, command: Command) -> Command:
         """The queues of one client."""
-        request = AssignmentRequest.from_json(command.body)
+        request = AssignmentRequest.from_request(command.body)
         return command.reply(body=AssignmentReply(self._assigned(request)).to_json())
 
     def _assigned(self, request: AssignmentRequest) -> tuple[QueueAssignment, ...] | None:
@@ -89,7 +89,7 @@ class AssignmentsHandler:
 
     def set_mode(self, connection: Connection, command: Command) -> Awaitable[Command]:
         """Let a group PULL or POP a topic."""
-        asked = MessageRequestMode.from_json(command.body)
+        asked = MessageRequestMode.from_request(command.body)
         if asked.topic.startswith(RETRY_PREFIX):
             raise Refused(ResponseCode.NO_PERMISSION, "retry topics are always pulled")
         if self._topics.find(asked.topic) is None:

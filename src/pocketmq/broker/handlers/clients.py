@@ -72,7 +72,7 @@ class ClientsHandler:
 
     def heartbeat(self, connection: Connection, command: Command) -> Command:
         """Register or renew the client in its groups."""
-        beat = Heartbeat.from_json(command.body)
+        beat = Heartbeat.from_request(command.body)
         if not beat.client_id:
             raise Refused(ResponseCode.INVALID_PARAMETER, "a heartbeat needs a clientID")
         language = LanguageCode.OTHER if command.language is None else command.language
@@ -142,7 +142,7 @@ class ClientsHandler:
 
     def check(self, connection: Connection, command: Command) -> Command:
         """Whether this broker can filter by the client's expression."""
-        wanted = CheckClientRequest.from_json(command.body).subscription_data
+        wanted = CheckClientRequest.from_request(command.body).subscription_data
         if wanted is None or is_tag_type(wanted.expression_type):
             return command.reply()
         try:

@@ -56,11 +56,11 @@ class GroupsHandler:
 
     def create(self, connection: Connection, command: Command) -> Awaitable[Command]:
         """Create a group or change it."""
-        return self._apply(command, (SubscriptionGroup.from_json(command.body),))
+        return self._apply(command, (SubscriptionGroup.from_request(command.body),))
 
     def create_many(self, connection: Connection, command: Command) -> Awaitable[Command]:
         """Create or change the groups of a list; all are checked before any is changed."""
-        groups = SubscriptionGroupList.from_json(command.body).group_config_list
+        groups = SubscriptionGroupList.from_request(command.body).group_config_list
         return self._apply(command, groups)
 
     def _apply(self, command: Command, groups: tuple[SubscriptionGroup, ...]) -> Awaitable[Command]:

@@ -39,7 +39,7 @@ class LocksHandler:
 
 
 def _request(command: Command) -> LockRequest:
-    request = LockRequest.from_json(command.body)
+    request = LockRequest.from_request(command.body)
     if not request.consumer_group or not request.client_id:
         raise Refused(
             ResponseCode.INVALID_PARAMETER, "locking queues needs a consumerGroup and a clientId"

@@ -92,7 +92,7 @@ class TopicsHandler:
 
     def create_many(self, connection: Connection, command: Command) -> Awaitable[Command] | Command:
         """Create or change the topics of a list; all are checked before any is changed."""
-        asked = TopicConfigList.from_json(command.body).topic_config_list
+        asked = TopicConfigList.from_request(command.body).topic_config_list
         return self._apply(command, [self._checked(topic) for topic in asked])
 
     def _checked(self, asked: TopicConfig) -> TopicConfig:

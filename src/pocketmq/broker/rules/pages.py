@@ -28,7 +28,7 @@ def page_of(
         return dict(table)
     if known_version:
         try:
-            if DataVersion.from_json(known_version) != version:
+            if DataVersion.from_request(known_version) != version:
                 first = 0
         except MalformedBody:
             first = 0

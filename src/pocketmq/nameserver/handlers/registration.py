@@ -72,7 +72,7 @@ class RegistrationHandler:
         """QUERY_DATA_VERSION: whether the broker's topics differ from what is known here."""
         request = decode_fields(BrokerRequest, command.fields)
         place = Place(request.cluster_name, request.broker_addr)
-        version = DataVersion.from_json(command.body) if len(command.body) else DataVersion()
+        version = DataVersion.from_request(command.body) if len(command.body) else DataVersion()
         self._routes.touch(place)
         known = self._routes.members.replica(place)
         if known is None:
@@ -103,4 +103,4 @@ def body_digest(body: Body) -> bytes:
 def _registration(command: Command) -> Registration:
     if command.version >= VERSION_REGISTERS_WITH_BODY or not len(command.body):
         return Registration.from_body(command.body)
-    return Registration(TopicConfigTable.from_json(command.body))
+    return Registration(TopicConfigTable.from_request(command.body))

@@ -100,7 +100,7 @@ class TopicHandler:
         A topic at a broker that is not registered changes nothing, and is no error in RocketMQ.
         """
         request = decode_fields(RegisterTopicRequest, command.fields)
-        route = TopicRoute.from_json(command.body) if len(command.body) else TopicRoute()
+        route = TopicRoute.from_request(command.body) if len(command.body) else TopicRoute()
         table = self._routes.topics
         if request.topic not in table and len(table) >= self._topics_max:
             raise Refused(

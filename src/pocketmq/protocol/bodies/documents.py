@@ -43,10 +43,18 @@ class Document:
     plain_keys: ClassVar[bool] = False
     """True when no map in the document has numbers or objects as keys; writing is then faster."""
 
+    request_chars_max: ClassVar[int] = 512 * 1024
+    """How long it may be in a request. Nobody else is served while it is read."""
+
     @classmethod
     def from_json(cls: type[Self], data: Text) -> Self:
-        """The document in `data`. Raise MalformedBody when it cannot be read as one."""
+        """The document in an answer or a file. Raise MalformedBody when it cannot be read so."""
         return cls.from_tree(loads(data))
+
+    @classmethod
+    def from_request(cls: type[Self], data: Text) -> Self:
+        """The document in a stranger's request, whose cost is bounded. Raise MalformedBody."""
+        return cls.from_tree(loads(data, cls.request_chars_max))
 
     @classmethod
     def from_tree(cls: type[Self], tree: Any) -> Self:

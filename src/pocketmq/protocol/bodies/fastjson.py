@@ -12,8 +12,10 @@ reads even more:
 always text, a number as its digits and an object as the text it was written in. `dumps` writes the
 form Apache writes: integer keys bare, and an `ObjectKey` as the object it holds.
 
-Reading tries the standard library first, then quotes bare keys and tries again, then parses by
-hand. The last way is slow, so it is bounded.
+Reading tries the standard library first. Where that meets a bare key, bare keys are quoted and it
+tries again; what it then does not understand is parsed by hand. Each way is slower than the one
+before, and bounded more tightly: whoever reads a stranger's text says how long it may be, and so
+bounds for how long everybody else waits.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from typing import Any, Final
 from pocketmq.errors import MalformedBody
 
 DEPTH_MAX: Final = 64
-LENIENT_CHARS_MAX: Final = 1024 * 1024
+LENIENT_CHARS_MAX: Final = 32 * 1024
+CHARS_PER_MATCH: Final = 16
+"""Of a text that may have n characters, n / 16 strings and bare keys are looked at."""
 
 Text = bytes | bytearray | memoryview | str
 
@@ -38,26 +42,42 @@ class ObjectKey(str):
     __slots__ = ()
 
 
-def loads(data: Text) -> Any:
-    """The value that `data` means. Raise MalformedBody when it means none."""
+def loads(data: Text, chars_max: int | None = None) -> Any:
+    """The value that `data` means. Raise MalformedBody when it means none.
+
+    A text longer than `chars_max` is refused before it is read; without it, the text comes from
+    somebody we asked and trust.
+    """
+    if chars_max is not None and len(data) > chars_max:
+        raise MalformedBody(
+            f"a JSON text of {len(data)} bytes is too long; {chars_max} are allowed"
+        )
     try:
         text = data if isinstance(data, str) else str(data, "utf-8")
     except UnicodeDecodeError as error:
         raise MalformedBody(f"a JSON text is not UTF-8: {error}") from None
     try:
-        return _resolved(json.loads(text), text)
-    except ValueError:
-        pass  # not standard JSON: the next way may understand it
+        return _resolved(_DECODER.decode(text), text)
+    except json.JSONDecodeError as error:
+        problem = error
+    except ValueError as error:  # a number with more digits than Python takes
+        raise MalformedBody(f"a JSON text cannot be read: {error}") from None
     except RecursionError:
         raise MalformedBody("a JSON text is nested too deeply") from None
-    try:
-        return _resolved(_DECODER.decode(_BARE_KEYS.sub(_quoted, text)), text)
-    except ValueError:
-        pass  # not even with quoted keys: the last way explains what is wrong
-    except RecursionError:
-        raise MalformedBody("a JSON text is nested too deeply") from None
+    if text[problem.pos : problem.pos + 1] in _BEGIN_BARE_KEYS:
+        matches_max = 0 if chars_max is None else chars_max // CHARS_PER_MATCH
+        try:
+            quoted = _BARE_KEYS.sub(_quoted, text, matches_max)
+            return _resolved(_DECODER.decode(quoted), text)
+        except ValueError:
+            pass  # not even with quoted keys: the last way explains what is wrong
+        except RecursionError:
+            raise MalformedBody("a JSON text is nested too deeply") from None
     if len(text) > LENIENT_CHARS_MAX:
-        raise MalformedBody(f"{len(text)} characters are no JSON, and too many to read leniently")
+        raise MalformedBody(
+            f"{problem}; a text of {len(text)} characters must be standard JSON, "
+            f"{LENIENT_CHARS_MAX} are read leniently"
+        )
     return _resolved(_Lenient(text).document(), text)
 
 
@@ -87,6 +107,7 @@ _BARE_KEYS = re.compile(
     r"(?=\s*:)",
     re.DOTALL,
 )
+_BEGIN_BARE_KEYS: Final = frozenset("-0123456789{")
 _DECODER = json.JSONDecoder(strict=False)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pocketmq.errors import MalformedBody
 from pocketmq.protocol.bodies.documents import Document
@@ -38,12 +39,14 @@ class Registration(Document):
     )
     filter_server_list: tuple[str, ...] = ()
 
+    request_chars_max: ClassVar[int] = 8 * 1024 * 1024
+
     @classmethod
     def from_body(cls, body: bytes | bytearray | memoryview) -> Registration:
         """The registration in a request's body, compressed or not. Raise MalformedBody."""
         if not len(body):
             return cls()
-        return cls.from_json(body) if body[0] in b"{ \t\r\n" else _inflated(bytes(body))
+        return cls.from_request(body) if body[0] in b"{ \t\r\n" else _inflated(bytes(body))
 
     def to_compressed(self) -> bytes:
         """The compressed form."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from pocketmq.protocol.bodies.documents import Document
 from pocketmq.protocol.bodies.versions import DataVersion
@@ -58,6 +58,8 @@ class SubscriptionGroupList(Document):
     """Body of UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST (225)."""
 
     group_config_list: tuple[SubscriptionGroup, ...] = ()
+
+    request_chars_max: ClassVar[int] = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,8 @@ class TopicConfigTable(Document):
     topic_queue_mapping_info_map: dict[str, TopicQueueMapping] = field(default_factory=dict)
     topic_queue_mapping_detail_map: dict[str, TopicQueueMappingDetail] = field(default_factory=dict)
 
+    request_chars_max: ClassVar[int] = 8 * 1024 * 1024
+
     def to_json(self) -> bytes:
         """The table as Apache would write it. Only static topics need its odd keys."""
         if self.topic_queue_mapping_info_map or self.topic_queue_mapping_detail_map:
@@ -94,6 +96,7 @@ class TopicConfigList(Document):
     topic_config_list: tuple[TopicConfig, ...] = ()
 
     plain_keys: ClassVar[bool] = True
+    request_chars_max: ClassVar[int] = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,8 @@ class Driver:
         )
         consumer.set_namesrv_addr(self._name_server)
         consumer.set_instance_name(f"{name}_{os.getpid()}")
+        # Of a larger batch the library sends all back when one is refused.
+        consumer.set_message_batch_max_size(1)
 
         refuse: dict[str, int] = request.get("refuse", {})
         refusing = threading.Lock()

@@ -112,7 +112,8 @@ async function startConsumer(request) {
     const refused = takeRefusal(refuse, message.body.toString());
     print({ event: 'message', consumer: request.name, message: describe(message) });
     if (request.stall) await new Promise(() => {});
-    return refused ? Consumer.ACTION_RETRY : undefined;
+    // `ACTION_RETRY` would be lost on a message that came back before.
+    if (refused) throw new Error(`refused ${message.body}`);
   });
   await consumer.ready();
   consumers.set(request.name, consumer);

@@ -56,6 +56,9 @@ final class Pulling {
         try {
             List<MessageExt> read = new ArrayList<>();
             Set<MessageQueue> queues = new HashSet<>(consumer.fetchSubscribeMessageQueues(Json.text(request, "topic")));
+            // The client lets SQL92 through once it knows the broker's version, which heartbeats tell.
+            consumer.getDefaultMQPullConsumerImpl().getRebalanceImpl().getmQClientFactory()
+                .sendHeartbeatToAllBrokerWithLock();
             for (MessageQueue queue : queues) {
                 long offset = consumer.minOffset(queue);
                 long end = consumer.maxOffset(queue);

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
+import org.apache.rocketmq.client.impl.factory.MQClientInstance;
 import org.apache.rocketmq.client.producer.LocalTransactionState;
 import org.apache.rocketmq.client.producer.TransactionListener;
 import org.apache.rocketmq.client.producer.TransactionMQProducer;
@@ -32,9 +33,10 @@ final class Transactions {
         producer.setPollNameServerInterval(1000);
         producer.setTransactionListener(new Listener(name, request));
         producer.start();
-        // Producers are known to a broker by the heartbeats they send to the brokers of topics they publish to.
-        producer.fetchPublishMessageQueues(Json.text(request, "topic"));
-        producer.getDefaultMQProducerImpl().getMqClientFactory().sendHeartbeatToAllBrokerWithLock();
+        // Of a producer that sends nothing a broker knows by its heartbeats, which go to brokers of known topics.
+        MQClientInstance client = producer.getDefaultMQProducerImpl().getMqClientFactory();
+        client.updateTopicRouteInfoFromNameServer(Json.text(request, "topic"));
+        client.sendHeartbeatToAllBrokerWithLock();
         producers.put(name, producer);
         return new JsonObject();
     }

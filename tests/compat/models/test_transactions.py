@@ -1,0 +1,70 @@
+"""Transactions: what commits is delivered once, what rolls back never, and the broker asks."""
+
+from __future__ import annotations
+
+from tests.compat.models.stage import Stage, bodies, numbered, tried_with
+from tests.support.clients import raw
+
+
+@tried_with("transactions")
+def test_only_what_was_committed_is_delivered_by_the_producer_or_when_asked(stage: Stage) -> None:
+    driver, topic = stage.driver(), stage.topic("transactions")
+    checks = {
+        "asked-commit": ["commit"],
+        "asked-rollback": ["rollback"],
+        "asked-twice": ["unknown", "commit"],
+    }
+    commits, rollbacks = numbered("commit", 5), numbered("rollback", 5)
+    producer = f"{topic}-producer"
+    driver.start_consumer(topic, topic, topic)
+    driver.request(
+        "start_transactions", name=producer, group=f"{topic}_p", topic=topic, checks=checks
+    )
+    messages = [{"body": body, "local": "commit"} for body in commits]
+    messages += [{"body": body, "local": "rollback"} for body in rollbacks]
+    messages += [{"body": body, "local": "unknown"} for body in checks]
+    for message in messages:
+        message |= {"tags": "T", "keys": f"key-of-{message['body']}"}
+    sent = driver.request("transact", name=producer, topic=topic, messages=messages)["sent"]
+    wanted = sorted([*commits, "asked-commit", "asked-twice"])
+    received = driver.wait_for(topic, len(wanted))
+    raw.wait_until(lambda: "asked-rollback" in driver.bodies(producer), 20, "the check-back")
+    driver.wait_for(topic, len(wanted) + 1, seconds=2)
+    driver.request("stop_transactions", name=producer)
+    driver.stop_consumer(topic)
+
+    assert {outcome["status"] for outcome in sent} == {"SEND_OK"}
+    assert bodies(driver.received(topic)) == wanted
+    id_of = {outcome["body"]: outcome["message_id"] for outcome in sent}
+    for message in received:
+        assert message["message_id"] == id_of[message["body"]]
+        assert (message["tags"], message["keys"]) == ("T", f"key-of-{message['body']}")
+    asked = driver.received(producer)
+    assert {message["body"] for message in asked} == set(checks)
+    assert {message["topic"] for message in asked} == {topic}, "it is asked about its message"
+
+
+@tried_with("transactions")
+def test_another_producer_of_the_group_answers_for_one_that_has_gone(stage: Stage) -> None:
+    gone, stays = stage.driver(0), stage.driver(1)
+    topic = stage.topic("orphans")
+    fields = {"group": f"{topic}_p", "topic": topic}
+    orphans = numbered("orphan", 4)
+    checks = {body: ["rollback" if body == "orphan-3" else "commit"] for body in orphans}
+    gone.request("start_transactions", name="gone", **fields)
+    gone.request(
+        "transact",
+        name="gone",
+        topic=topic,
+        messages=[{"body": body, "local": "unknown"} for body in orphans],
+    )
+    gone.request("stop_transactions", name="gone")
+    stays.start_consumer(topic, topic, topic)
+    stays.request("start_transactions", name=f"{topic}-stays", checks=checks, **fields)
+    stays.wait_for(topic, 3)
+    raw.wait_until(lambda: len(stays.bodies(f"{topic}-stays")) >= 4, 20, "all check-backs")
+    received = stays.wait_for(topic, 4, seconds=2)
+    stays.request("stop_transactions", name=f"{topic}-stays")
+    stays.stop_consumer(topic)
+
+    assert bodies(received) == orphans[:3]

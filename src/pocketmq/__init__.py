@@ -15,17 +15,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pocketmq import errors as errors
+    from pocketmq.client.allocation import ByConfig as ByConfig
+    from pocketmq.client.allocation import MachineRoom as MachineRoom
+    from pocketmq.client.allocation import MachineRoomNearby as MachineRoomNearby
     from pocketmq.client.batching import Batching as Batching
     from pocketmq.client.config import ClientConfig as ClientConfig
     from pocketmq.client.config import TlsConfig as TlsConfig
+    from pocketmq.client.consumer import Consumer as Consumer
+    from pocketmq.client.consuming import ConsumerConfig as ConsumerConfig
     from pocketmq.client.hooks import Hook as Hook
     from pocketmq.client.messages import Message as Message
     from pocketmq.client.messages import MessageQueue as MessageQueue
     from pocketmq.client.messages import ReceivedMessage as ReceivedMessage
     from pocketmq.client.messages import SendReceipt as SendReceipt
     from pocketmq.client.messages import SendStatus as SendStatus
+    from pocketmq.client.offsets import FileOffsets as FileOffsets
+    from pocketmq.client.outcomes import Reject as Reject
+    from pocketmq.client.outcomes import RetryIn as RetryIn
     from pocketmq.client.producer import Producer as Producer
     from pocketmq.client.sending import ProducerOptions as ProducerOptions
+    from pocketmq.client.subscriptions import Sql as Sql
     from pocketmq.client.transactions import Transaction as Transaction
     from pocketmq.errors import PocketMQError as PocketMQError
     from pocketmq.security import Credentials as Credentials
@@ -34,17 +43,26 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "Batching": "pocketmq.client.batching",
+    "ByConfig": "pocketmq.client.allocation",
     "ClientConfig": "pocketmq.client.config",
+    "Consumer": "pocketmq.client.consumer",
+    "ConsumerConfig": "pocketmq.client.consuming",
     "Credentials": "pocketmq.security",
+    "FileOffsets": "pocketmq.client.offsets",
     "Hook": "pocketmq.client.hooks",
+    "MachineRoom": "pocketmq.client.allocation",
+    "MachineRoomNearby": "pocketmq.client.allocation",
     "Message": "pocketmq.client.messages",
     "MessageQueue": "pocketmq.client.messages",
     "PocketMQError": "pocketmq.errors",
     "Producer": "pocketmq.client.producer",
     "ProducerOptions": "pocketmq.client.sending",
     "ReceivedMessage": "pocketmq.client.messages",
+    "Reject": "pocketmq.client.outcomes",
+    "RetryIn": "pocketmq.client.outcomes",
     "SendReceipt": "pocketmq.client.messages",
     "SendStatus": "pocketmq.client.messages",
+    "Sql": "pocketmq.client.subscriptions",
     "TlsConfig": "pocketmq.client.config",
     "Transaction": "pocketmq.client.transactions",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from pocketmq.client.compression import compressor
@@ -50,7 +51,7 @@ class Composer:
         self._body_bytes_max = options.body_bytes_max
         self._compress_above = options.compress_above_bytes
         if options.compression == "none":
-            self._compress_above = options.body_bytes_max + 1
+            self._compress_above = sys.maxsize
         else:
             kind, level = options.compression, options.compression_level
             self._compress, self._compressed_flag = compressor(kind, level)
@@ -78,7 +79,7 @@ class Composer:
         out = Outgoing(topic, wire_topic, data, text.encode(), key, now_ms)
         if len(data) >= self._compress_above:
             self._squeeze(out)
-        if len(out.body) > self._body_bytes_max or len(text) > 8000:
+        if not 0 < len(out.body) <= self._body_bytes_max or len(text) > 8000:
             check_sizes(out.body, out.properties, self._body_bytes_max)
         return out
 

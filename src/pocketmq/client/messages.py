@@ -6,9 +6,10 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, cast
 
 from pocketmq.client.compression import decompress
+from pocketmq.errors import ClientError
 from pocketmq.message import properties as names
 from pocketmq.message.flags import COMPRESSED
 from pocketmq.message.ids import offset_message_id, unpack_host
@@ -87,6 +88,18 @@ class SendReceipt(NamedTuple):
     def queue(self) -> MessageQueue:
         """The queue it was stored in."""
         return MessageQueue(self.topic, self.broker_name, self.queue_id)
+
+
+class MessageHolder(Protocol):
+    """Whatever keeps received messages until they are finished."""
+
+    def retry(self, message: ReceivedMessage, delay: Delay | None) -> None:
+        """Deliver it again, whatever its handler says."""
+        ...
+
+    def reject(self, message: ReceivedMessage) -> None:
+        """Move it to the dead letters, whatever its handler says."""
+        ...
 
 
 class ReceivedMessage:
@@ -240,6 +253,25 @@ class ReceivedMessage:
     def store_host(self) -> tuple[str, int]:
         """The broker that stored it."""
         return unpack_host(self.store_host_packed)
+
+    def retry(self, in_: Delay | None = None) -> None:
+        """Have it delivered again although its handler ends well: after `in_`, or when the broker
+        thinks best. Raise ClientError when nobody consumes it."""
+        self._consumed_by().retry(self, in_)
+
+    def reject(self) -> None:
+        """Have it moved to the dead letters although its handler ends well.
+
+        Raise ClientError when nobody consumes it.
+        """
+        self._consumed_by().reject(self)
+
+    def _consumed_by(self) -> MessageHolder:
+        if self.context is None:
+            raise ClientError(
+                "this message was not handed out by a consumer, so it cannot be given back to it"
+            )
+        return cast(MessageHolder, self.context)
 
     def __repr__(self) -> str:
         return (

@@ -255,7 +255,9 @@ def delay_properties(
 
 
 def check_sizes(body: bytes, properties: bytes, body_bytes_max: int) -> None:
-    """Raise MessageTooLarge."""
+    """Raise MessageTooLarge, or MessageInvalid for an empty body."""
+    if not body:
+        raise MessageInvalid("the body is empty, and RocketMQ stores no message without one")
     if len(body) > body_bytes_max:
         raise MessageTooLarge(
             "a body",

@@ -169,6 +169,11 @@ class Producer:
         return self._started().instance
 
     @property
+    def outbox(self) -> Outbox:
+        """The inner state, for tools that look on. Raise ClientClosed."""
+        return self._started()
+
+    @property
     def client_id(self) -> str:
         """What operators see. Raise ClientClosed."""
         return self.instance.client_id

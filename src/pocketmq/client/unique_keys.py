@@ -12,6 +12,7 @@ Upper-case hex, 32 characters or 56. Consoles read the time and the address out 
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import secrets
 import socket
@@ -45,7 +46,7 @@ class UniqueKeys:
     def __init__(self, host: str = "") -> None:
         self._host = host or local_host()
         self._pid = -1
-        self._counter = 0
+        self._counter = itertools.count()
         self._month_began_ms = 0
         self._month_check_ms = 0
         self._prefix = ""
@@ -59,14 +60,15 @@ class UniqueKeys:
             address = ipaddress.ip_address("127.0.0.1").packed
         process = (self._pid & 0xFFFF).to_bytes(2, "big")
         self._prefix = (address + process + secrets.token_bytes(_TOKEN_BYTES)).hex().upper()
-        self._counter = secrets.randbelow(0x8000)
+        # Counting is one step, so that threads never get the same number.
+        self._counter = itertools.count(secrets.randbelow(0x8000))
 
     def new(self, now_ms: int = 0) -> str:
         """A key that no other message has."""
         now_ms = now_ms or _now_ms()
         if now_ms >= self._month_check_ms:
             self._check(now_ms)
-        self._counter = counter = self._counter + 1 & 0xFFFF
+        counter = next(self._counter) & 0xFFFF
         stamp = (now_ms - self._month_began_ms << 16 | counter) & 0xFFFFFFFFFFFF
         return f"{self._prefix}{stamp:012X}"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pocketmq.client.config import ClientConfig as ClientConfig
     from pocketmq.client.config import TlsConfig as TlsConfig
     from pocketmq.client.consumer import Consumer as Consumer
-    from pocketmq.client.consuming import ConsumerConfig as ConsumerConfig
+    from pocketmq.client.consuming import ConsumerOptions as ConsumerOptions
     from pocketmq.client.hooks import Hook as Hook
     from pocketmq.client.messages import Message as Message
     from pocketmq.client.messages import MessageQueue as MessageQueue
@@ -46,7 +46,7 @@ _PLACES = {
     "ByConfig": "pocketmq.client.allocation",
     "ClientConfig": "pocketmq.client.config",
     "Consumer": "pocketmq.client.consumer",
-    "ConsumerConfig": "pocketmq.client.consuming",
+    "ConsumerOptions": "pocketmq.client.consuming",
     "Credentials": "pocketmq.security",
     "FileOffsets": "pocketmq.client.offsets",
     "Hook": "pocketmq.client.hooks",

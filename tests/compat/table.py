@@ -44,6 +44,7 @@ MODELS = {
     "timer": "Delivery at any time",
     "recall": "Recall of a timed message",
     "batch": "Batches",
+    "whole_batch": "Batches kept whole (BatchCQ)",
     "tags": "Filter by tags",
     "sql": "Filter by SQL92",
     "transactions": "Transactions",
@@ -60,7 +61,7 @@ MODELS = {
 # The models in `tests/compat/models` that a client's driver has the verbs for.
 DRIVEN: dict[str, frozenset[str]] = {
     "java-5.3.3": frozenset(MODELS),
-    "java-4.9.8": frozenset(MODELS) - {"timer", "recall", "pop"},
+    "java-4.9.8": frozenset(MODELS) - {"timer", "recall", "whole_batch", "pop"},
     "go": frozenset(),
     "node": frozenset(),
     "cpp": frozenset(),
@@ -71,6 +72,7 @@ DRIVEN: dict[str, frozenset[str]] = {
 LACKS: dict[tuple[str, str], str] = {
     ("java-4.9.8", "timer"): "only delay levels; a time of its own came with 5.0",
     ("java-4.9.8", "recall"): "came with 5.3",
+    ("java-4.9.8", "whole_batch"): "came with 5.0",
     ("java-4.9.8", "pop"): "came with 5.0",
     ("node", "pull"): "has a push consumer only",
     ("go", "lite_pull"): "the Java client's own interface",

@@ -48,6 +48,14 @@ class Stage:
         raw.create_topic(self.cluster.name_server, self.cluster.broker, name, queues)
         return name
 
+    def retry_topic(self, group: str) -> None:
+        """Create a group's retry topic before its first consumer does.
+
+        A consumer that starts with its group may find the retry topic's queue only when it looks
+        again for queues, 20 seconds later.
+        """
+        raw.create_topic(self.cluster.name_server, self.cluster.broker, f"%RETRY%{group}", 1)
+
     def wait_until_joined(self, group: str, members: int) -> None:
         """Wait until the broker counts so many members to a group."""
         raw.wait_until(

@@ -49,6 +49,7 @@ def test_a_pull_reads_what_an_expression_chooses(stage: Stage) -> None:
 @tried_with("sql")
 def test_a_push_consumer_gets_what_its_expression_chooses_early_and_late(stage: Stage) -> None:
     driver, topic = stage.driver(), stage.topic("pushed_sql")
+    stage.retry_topic(topic)
     sql = "price > 5 AND (color = 'red' OR size = 'L')"
     driver.request("send", topic=topic, messages=goods())
     driver.start_consumer(topic, topic, topic, sql=sql, refuse={"3": 1}, delay_level=1)

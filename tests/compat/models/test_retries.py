@@ -28,6 +28,7 @@ def dead_letters(stage: Stage, driver: Driver, group: str, count: int) -> list[J
 @tried_with("retry")
 def test_a_refused_message_comes_again_after_its_delay_with_its_own_id(stage: Stage) -> None:
     driver, topic = stage.driver(), stage.topic("retry")
+    stage.retry_topic(topic)
     driver.start_consumer(
         topic, topic, topic, tags="T", refuse={"once": 1, "twice": 2}, delay_level=1
     )
@@ -50,6 +51,7 @@ def test_a_refused_message_comes_again_after_its_delay_with_its_own_id(stage: St
 @tried_with("retry", "dead_letters")
 def test_what_is_refused_too_often_becomes_a_dead_letter(stage: Stage) -> None:
     driver, topic = stage.driver(), stage.topic("dead")
+    stage.retry_topic(topic)
     refusing: dict[str, Any] = {"refuse": {"bad": -1, "worse": -1}, "delay_level": 1}
     driver.start_consumer(topic, topic, topic, max_reconsume=2, **refusing)
     sent = driver.send(topic, ["bad", "good"], tags="T", keys="K")
@@ -104,6 +106,7 @@ def test_an_orderly_listener_tries_in_place_then_goes_on_with_the_next(stage: St
 @tried_with("retry", peers=PEERS[:1])
 def test_a_group_waits_between_tries_as_its_own_policy_says(stage: Stage) -> None:
     driver, topic = stage.driver(), stage.topic("policy")
+    stage.retry_topic(topic)
     # The first two are those of the first delivery, which is not a retry.
     next_ms = [9000, 9000, 1000, 4000]
     policy = {"type": "CUSTOMIZED", "customizedRetryPolicy": {"next": next_ms}}

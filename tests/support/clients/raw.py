@@ -9,6 +9,7 @@ body           the rest
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import time
@@ -99,6 +100,13 @@ def cluster(name_server: str) -> str:
         return call(name_server, CLUSTER, {})[1].decode()
     except (CallRefused, OSError):
         return ""
+
+
+def brokers(cluster_body: str) -> list[str]:
+    """The addresses of all masters in what `cluster` returned."""
+    quoted = re.sub(r"([{,])\s*(\d+):", r'\1"\2":', cluster_body)
+    table = json.loads(quoted)["brokerAddrTable"]
+    return [data["brokerAddrs"]["0"] for data in table.values()]
 
 
 def stored(broker: str, topic: str, queues: int = 4) -> int:

@@ -104,6 +104,7 @@ public final class Driver {
 
     private void close() {
         consuming.close();
+        pulling.close();
         transactions.close();
         sending.close();
         admin.close();

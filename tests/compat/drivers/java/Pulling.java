@@ -1,20 +1,23 @@
 import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.rocketmq.client.consumer.DefaultLitePullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.PullResult;
 import org.apache.rocketmq.client.consumer.PullStatus;
+import org.apache.rocketmq.client.impl.factory.MQClientInstance;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 
-/** Consumers that read once and are gone when the answer is. */
+/** Consumers that read when they are told to. */
 final class Pulling {
     private final String nameServer;
+    @SuppressWarnings("deprecation")
+    private final Map<String, DefaultMQPullConsumer> pullers = new HashMap<>();
 
     Pulling(String nameServer) {
         this.nameServer = nameServer;
@@ -47,32 +50,43 @@ final class Pulling {
         }
     }
 
-    @SuppressWarnings("deprecation")
     JsonObject pull(JsonObject request) throws Exception {
-        DefaultMQPullConsumer consumer = new DefaultMQPullConsumer(Json.text(request, "group"));
-        consumer.setNamesrvAddr(nameServer);
-        consumer.setInstanceName(Json.instanceName("pull"));
-        consumer.start();
-        try {
-            List<MessageExt> read = new ArrayList<>();
-            Set<MessageQueue> queues = new HashSet<>(consumer.fetchSubscribeMessageQueues(Json.text(request, "topic")));
-            // The client lets SQL92 through once it knows the broker's version, which heartbeats tell.
-            consumer.getDefaultMQPullConsumerImpl().getRebalanceImpl().getmQClientFactory()
-                .sendHeartbeatToAllBrokerWithLock();
-            for (MessageQueue queue : queues) {
-                long offset = consumer.minOffset(queue);
-                long end = consumer.maxOffset(queue);
-                while (offset < end) {
-                    PullResult result = consumer.pull(queue, Json.selector(request), offset, 32);
-                    if (result.getPullStatus() == PullStatus.FOUND) {
-                        read.addAll(result.getMsgFoundList());
-                    }
-                    offset = result.getNextBeginOffset();
+        String topic = Json.text(request, "topic");
+        DefaultMQPullConsumer consumer = puller(Json.text(request, "group"), topic);
+        List<MessageExt> read = new ArrayList<>();
+        for (MessageQueue queue : consumer.fetchSubscribeMessageQueues(topic)) {
+            long offset = consumer.minOffset(queue);
+            long end = consumer.maxOffset(queue);
+            while (offset < end) {
+                PullResult result = consumer.pull(queue, Json.selector(request), offset, 32);
+                if (result.getPullStatus() == PullStatus.FOUND) {
+                    read.addAll(result.getMsgFoundList());
                 }
+                offset = result.getNextBeginOffset();
             }
-            return Json.messages(read);
-        } finally {
-            consumer.shutdown();
         }
+        return Json.messages(read);
+    }
+
+    @SuppressWarnings("deprecation")
+    private DefaultMQPullConsumer puller(String group, String topic) throws Exception {
+        DefaultMQPullConsumer consumer = pullers.get(group);
+        if (consumer == null) {
+            consumer = new DefaultMQPullConsumer(group);
+            consumer.setNamesrvAddr(nameServer);
+            consumer.setInstanceName(Json.instanceName("pull_" + group.hashCode()));
+            consumer.start();
+            // The client lets SQL92 through once it knows the broker's version, which heartbeats tell.
+            MQClientInstance client = consumer.getDefaultMQPullConsumerImpl().getRebalanceImpl().getmQClientFactory();
+            client.updateTopicRouteInfoFromNameServer(topic);
+            client.sendHeartbeatToAllBrokerWithLock();
+            pullers.put(group, consumer);
+        }
+        return consumer;
+    }
+
+    @SuppressWarnings("deprecation")
+    void close() {
+        pullers.values().forEach(DefaultMQPullConsumer::shutdown);
     }
 }

@@ -1,0 +1,81 @@
+"""POP: consumers that own no queue; the broker hands a message to one of them for a time."""
+
+from __future__ import annotations
+
+from tests.compat.models.stage import Stage, bodies, numbered, tried_with
+from tests.support.clients import raw
+
+# The shortest that the client allows.
+INVISIBLE_MS = 10_000
+
+
+def switch_to_pop(stage: Stage, topic: str, group: str) -> None:
+    stage.retry_topic(group)
+    stage.driver().request(
+        "request_mode", topic=topic, group=group, broker=stage.cluster.broker, mode="POP", share=0
+    )
+
+
+@tried_with("pop")
+def test_members_share_what_they_pop_and_each_message_comes_once(stage: Stage) -> None:
+    pair = [stage.driver(0), stage.driver(1)]
+    topic = stage.topic("pop", queues=1)
+    switch_to_pop(stage, topic, topic)
+    for driver in pair:
+        driver.start_consumer(topic, topic, topic, invisible_ms=INVISIBLE_MS, pause_ms=30)
+    stage.wait_until_joined(topic, 2)
+    wanted: list[str] = []
+
+    def both_heard_all() -> bool:
+        if not all(driver.received(topic) for driver in pair) and len(wanted) < 600:
+            more = numbered("popped", 30, first=len(wanted))
+            pair[0].send(topic, more, tags="T", keys="K")
+            wanted.extend(more)
+        return sum(len(driver.received(topic)) for driver in pair) >= len(wanted)
+
+    raw.wait_until(both_heard_all, 60, "all popped messages")
+    pair[0].wait_for(topic, 10_000, seconds=1)
+    for driver in pair:
+        driver.stop_consumer(topic)
+
+    heard = [message for driver in pair for message in driver.received(topic)]
+    assert bodies(heard) == sorted(wanted)
+    assert all(driver.received(topic) for driver in pair), "two members share one queue"
+    assert {(m["topic"], m["tags"], m["keys"]) for m in heard} == {(topic, "T", "K")}
+    assert all("POP_CK" in message["properties"] for message in heard), "it was really popped"
+
+
+@tried_with("pop", "retry")
+def test_what_a_popping_listener_refuses_comes_again(stage: Stage) -> None:
+    driver, topic = stage.driver(), stage.topic("pop_retry")
+    switch_to_pop(stage, topic, topic)
+    driver.start_consumer(topic, topic, topic, invisible_ms=INVISIBLE_MS, refuse={"once": 1})
+    sent = driver.send(topic, ["once", "fine"], tags="T")
+    received = driver.wait_for(topic, 3, seconds=60)
+    driver.stop_consumer(topic)
+
+    assert bodies(received) == ["fine", "once", "once"]
+    tries = [message for message in received if message["body"] == "once"]
+    assert [message["reconsume_times"] for message in tries] == [0, 1]
+    assert {message["message_id"] for message in tries} == {sent[0]["message_id"]}
+    assert {(message["topic"], message["tags"]) for message in tries} == {(topic, "T")}
+
+
+@tried_with("pop", slow=True)
+def test_what_a_dead_member_had_popped_comes_to_another(stage: Stage) -> None:
+    survives, dies = stage.driver(0), stage.driver(1)
+    topic = stage.topic("pop_dead")
+    switch_to_pop(stage, topic, topic)
+    dies.start_consumer(topic, topic, topic, invisible_ms=INVISIBLE_MS, stall=True)
+    wanted = numbered("held", 5)
+    survives.send(topic, wanted)
+    dies.wait_for(topic, len(wanted))
+    dies.kill()
+    survives.start_consumer(topic, topic, topic, invisible_ms=INVISIBLE_MS)
+    received = survives.wait_for(topic, len(wanted), seconds=90)
+    survives.wait_for(topic, len(wanted) + 1, seconds=INVISIBLE_MS / 1000 + 3)
+    survives.stop_consumer(topic)
+
+    assert bodies(dies.received(topic)) == sorted(wanted)
+    assert bodies(survives.received(topic)) == sorted(wanted)
+    assert {message["reconsume_times"] for message in received} == {1}

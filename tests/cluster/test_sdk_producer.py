@@ -195,14 +195,16 @@ async def test_unawaited_sends_that_fail_are_handed_to_the_callback(tmp_path: Pa
 
 async def test_a_topic_that_nobody_creates_is_named_with_the_cure(tmp_path: Path) -> None:
     strict = TopicsConfig(auto_create=False)
-    async with sdk_cluster(tmp_path, topics=strict) as cluster:
-        async with pocketmq.Producer(cluster.address) as producer:
-            with pytest.raises(errors.NoRoute, match="do not create topics; create it") as raised:
-                await producer.send("orders", b"x")
-            assert raised.value.topic == "orders"
-            cluster.create_topic("orders", queues=2)
-            await until(lambda: cluster.names.routes.route("orders"))
-            assert (await producer.send("orders", b"x")).queue_id in (0, 1)
+    async with (
+        sdk_cluster(tmp_path, topics=strict) as cluster,
+        pocketmq.Producer(cluster.address) as producer,
+    ):
+        with pytest.raises(errors.NoRoute, match="do not create topics; create it") as raised:
+            await producer.send("orders", b"x")
+        assert raised.value.topic == "orders"
+        cluster.create_topic("orders", queues=2)
+        await until(lambda: cluster.names.routes.route("orders"))
+        assert (await producer.send("orders", b"x")).queue_id in (0, 1)
 
 
 async def test_a_batch_is_stored_in_one_queue_in_order(

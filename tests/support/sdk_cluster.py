@@ -13,9 +13,11 @@ from tests.support.local_cluster import name_server
 from tests.support.pulling import Pulled, pull_all
 from tests.support.registrations import header, register_command, registration
 
+import pocketmq
 from pocketmq.broker.app import BrokerApp
 from pocketmq.broker.config import BrokerConfig, IdentityConfig, RegistrationConfig
 from pocketmq.clock import Clock
+from pocketmq.message.properties import encode_properties
 from pocketmq.nameserver.app import NameServerApp
 from pocketmq.net import RpcClient
 from pocketmq.protocol.bodies.topic_config import TopicConfig
@@ -85,6 +87,31 @@ class SdkCluster:
     async def bodies(self, topic: str) -> list[bytes]:
         """The bodies of all messages of a topic."""
         return [message.body for message in await self.stored(topic)]
+
+    async def received(self, topic: str) -> list[pocketmq.ReceivedMessage]:
+        """All messages of a topic as a consumer hands them out; brokers must have one name."""
+        ((name, app),) = self.brokers.items()
+        return [
+            pocketmq.ReceivedMessage(
+                m.topic,
+                name,
+                m.queue_id,
+                m.queue_offset,
+                m.log_offset,
+                m.flag,
+                m.sys_flag,
+                0,
+                m.born_timestamp_ms,
+                app.address.packed(),
+                m.store_timestamp_ms,
+                app.address.packed(),
+                m.reconsume_times,
+                0,
+                m.body,
+                encode_properties(m.properties).encode(),
+            )
+            for m in await self.stored(topic)
+        ]
 
     async def stop(self) -> None:
         """Stop the brokers that run."""

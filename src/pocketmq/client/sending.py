@@ -270,13 +270,6 @@ class Sender:
             fields.get("recallHandle", ""),
         )
 
-    async def go_on(
-        self, out: Outgoing, lane: Lane, error: PocketMQError, timeout: float
-    ) -> SendReceipt:
-        """Go on after a first attempt that was made elsewhere and failed. Raise as `deliver`."""
-        deadline = self._loop.time() + (timeout or self.timeout)
-        return await self._persist(out, [(lane, error)], deadline)
-
     # -- when something is odd --------------------------------------------------------------
 
     async def _persist(

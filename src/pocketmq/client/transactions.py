@@ -14,6 +14,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +47,7 @@ OUTCOMES: Final = {COMMIT: "commit", ROLLBACK: "rollback", UNKNOWN: "unknown"}
 TELL_ATTEMPTS: Final = 3
 TELL_PAUSE_SECONDS: Final = 0.1
 CHECKS_MAX: Final = 256
+THREADS_MAX: Final = 4
 
 
 class Transaction:
@@ -185,6 +187,7 @@ class CheckBack:
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
         self._tasks: set[asyncio.Task[None]] = set()
+        self._threads: ThreadPoolExecutor | None = None
         self.check: Check | None = None
 
     def asked(
@@ -216,7 +219,7 @@ class CheckBack:
         producer = self._producer
         message.topic = producer.namespace.inward(message.topic)
         try:
-            verdict = await _verdict(check, message)
+            verdict = await self._verdict(check, message)
         except Exception as error:  # noqa: BLE001 - the user's check; the broker asks again
             _log.error("the check raised id=%s", message.message_id, exc_info=error)
             verdict = None
@@ -261,16 +264,21 @@ class CheckBack:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
 
-
-async def _verdict(check: Check, message: ReceivedMessage) -> Verdict:
-    """The check's answer; a plain function runs on a thread, where it may block."""
-    if inspect.iscoroutinefunction(check):
-        answer = await check(message)
-    else:
-        answer = await asyncio.to_thread(check, message)
-        if inspect.isawaitable(answer):
-            answer = await answer
-    if answer is not None and not isinstance(answer, bool):
-        raise TypeError(f"a check returns True, False or None, not {answer!r}")
-    return answer
+    async def _verdict(self, check: Check, message: ReceivedMessage) -> Verdict:
+        """The check's answer; a plain function runs on a thread, where it may block."""
+        answer: object
+        if inspect.iscoroutinefunction(check):
+            answer = await check(message)
+        else:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(THREADS_MAX, "pocketmq-check")
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._threads, check, message)
+            if inspect.isawaitable(answer):
+                answer = await answer
+        if answer is not None and not isinstance(answer, bool):
+            raise TypeError(f"a check returns True, False or None, not {answer!r}")
+        return answer

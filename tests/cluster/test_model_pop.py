@@ -81,6 +81,26 @@ async def test_what_is_acknowledged_does_not_come_again(
     assert second.offset == 1
 
 
+async def test_what_is_settled_in_time_does_not_come_back_at_all(
+    broker: BrokerApp, peer: Peer, clock: ManualClock
+) -> None:
+    await send(broker, peer, b"a", b"b")
+    done = handles(await pop(peer))
+    for handle in done:
+        assert (await ack(peer, handle)).code == 0
+    await send(broker, peer, b"c")
+    (left,) = handles(await pop(peer))
+    clock.advance(seconds=12)
+    assert await revive(broker) == 1
+    store, topic = broker.running.store, "rmq_sys_REVIVE_LOG_C"
+    came_back = sum(store.queue_offsets(topic, queue)[1] for queue in store.queue_ids(topic))
+    assert came_back == 1, "only the check point that was left"
+    assert left.offset == 2
+    timer = broker.running.models.timer
+    assert timer is not None
+    assert not timer.needless
+
+
 async def test_a_restart_keeps_acks_and_what_is_open(tmp_path: Path, clock: ManualClock) -> None:
     async with local_broker(tmp_path, clock) as app:
         app.running.tables.topics.put(TopicConfig("T", 2, 2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from tests.support.local_broker import Peer
 
 from pocketmq.broker.app import BrokerApp
@@ -73,15 +75,22 @@ async def ack(peer: Peer, handle: Handle, **more: object) -> Command:
     return await tell(peer, RequestCode.ACK_MESSAGE, handle, **more)
 
 
+_SEEN: WeakKeyDictionary[BrokerApp, int] = WeakKeyDictionary()
+
+
 async def revive(app: BrokerApp) -> int:
-    """Let the timer deliver what is due, and settle it."""
+    """Let the timer deliver what is due, and settle it; return how many came again since."""
     models = app.running.models
     app.running.dispatch.drain()
     assert models.timer is not None and models.pops.revive is not None
     await models.timer.step()
-    revived = await models.pops.revive.step()
+    await models.pops.revive.step()
     app.running.dispatch.drain()
-    return revived
+    store = app.running.store
+    retries = [topic for topic in store.topics() if topic.startswith("%RETRY%")]
+    count = sum(store.queue_offsets(topic, 0)[1] for topic in retries)
+    before, _SEEN[app] = _SEEN.get(app, 0), count
+    return count - before
 
 
 async def send(app: BrokerApp, peer: Peer, *bodies: bytes, queue_id: int = 0) -> None:

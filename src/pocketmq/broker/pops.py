@@ -17,10 +17,10 @@ from pocketmq.broker.services.ordered_pops import OrderedPops
 from pocketmq.broker.services.placing import Placer
 from pocketmq.broker.services.pop_places import PopPlaces
 from pocketmq.broker.services.pop_poll import PopPollService
-from pocketmq.broker.services.pop_records import PopRecords
+from pocketmq.broker.services.pop_records import PopRecords, Progress
 from pocketmq.broker.services.pop_retries import PopRetries
 from pocketmq.broker.services.pops import PopService
-from pocketmq.broker.services.revive import Progress, ReviveService
+from pocketmq.broker.services.revive import ReviveService
 from pocketmq.broker.state.tables import Tables
 from pocketmq.clock import Clock
 from pocketmq.store import MessageStore
@@ -57,7 +57,7 @@ class Pops:
         self.service: PopService | None = None
         self.services: tuple[PopPollService | ReviveService, ...] = (self.poll,)
         if timer is not None:
-            self.records = self._build_records(ground)
+            self.records = self._build_records(ground, timer)
             self.service = PopService(
                 ground.store,
                 self._places,
@@ -73,16 +73,17 @@ class Pops:
                 self.services = (self.poll, self.revive)
 
     @staticmethod
-    def _build_records(ground: PopGround) -> PopRecords:
+    def _build_records(ground: PopGround, timer: Progress) -> PopRecords:
         identity = ground.config.identity
         return PopRecords(
             ground.intake,
             ground.clock,
+            timer,
+            ground.config.timers,
             lambda due_ms: ground.placer.timer_is_full(due_ms),
             cluster=identity.cluster,
             broker=identity.broker_name,
             store_host=ground.store_host,
-            precision_ms=ground.config.timers.precision_ms,
         )
 
     @staticmethod

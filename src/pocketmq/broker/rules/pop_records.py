@@ -219,8 +219,10 @@ def due_properties(tag: str, unique_key: str, deliver_ms: int) -> bytes:
 
 
 def _dump(tree: object) -> bytes:
-    text = json.dumps(tree, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass")
+    return _ENCODE(tree).encode("utf-8", "surrogatepass")
+
+
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def _load(body: bytes | memoryview) -> dict[str, Any]:

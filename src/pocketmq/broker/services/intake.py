@@ -105,9 +105,12 @@ class Intake:
         prepared_offset: int,
         body: bytes | memoryview,
         properties: bytes,
-    ) -> None:
-        """Append a message whose properties are encoded already. Raise StoreError."""
-        _, size, _, _ = self._append_encoded(
+    ) -> int:
+        """Append a message whose properties are encoded already; return its log offset.
+
+        Raise StoreError.
+        """
+        log_offset, size, _, _ = self._append_encoded(
             topic,
             queue_id,
             flag,
@@ -124,6 +127,7 @@ class Intake:
         if self._is_sync:
             self._flush.wake()
         self._statistics.put(topic, 1, size)
+        return log_offset
 
     def put_placed(self, message: OwnMessage) -> Stored:
         """Append a message where its properties send it. Raise Refused, StoreError."""
@@ -151,9 +155,12 @@ class Intake:
         Raise StoreError when it cannot be stored or the disk does not confirm it.
         """
         stored = self._append(message)
-        if self._flush.is_sync:
-            confirmed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            self._flush.call_when_durable(confirmed)
-            if await confirmed != CODE_OK:
-                raise StoreError("the message is stored, but the disk did not confirm it in time")
+        if self._flush.is_sync and not await self.is_durable():
+            raise StoreError("the message is stored, but the disk did not confirm it in time")
         return stored
+
+    async def is_durable(self) -> bool:
+        """Whether all that was appended by now is on the disk, where it is brought first."""
+        confirmed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._flush.call_when_durable(confirmed)
+        return await confirmed == CODE_OK

@@ -73,5 +73,5 @@ class PopPlaces:
 
     def left(self, group: str, topic: str, queue_id: int) -> int:
         """How many messages are before the group."""
-        end = self._store.queue_offsets(topic, queue_id)[1]
-        return max(end - self.next_offset(group, topic, queue_id), 0)
+        first, end = self._store.queue_offsets(topic, queue_id)
+        return max(end - max(self._offsets.query(group, topic, queue_id) or 0, first), 0)

@@ -55,7 +55,7 @@ class PopPollService:
         self._count = 0
         self._open = True
         self._recheck_at = 0.0
-        self._loop = Loop("pop-poll", _SWEEP_MS, self.sweep)
+        self._loop = Loop("pop-poll", _SWEEP_MS, self.sweep, clock)
 
     def start(self) -> None:
         """Begin to watch the deadlines."""

@@ -9,18 +9,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final
+from typing import Final, Protocol
 
+from pocketmq.broker.config import TimersConfig
 from pocketmq.broker.rules import pop_records as rules
+from pocketmq.broker.rules.placement import timer_tick
 from pocketmq.broker.rules.pop_records import CheckPoint, Key
 from pocketmq.broker.services.intake import Intake
 from pocketmq.broker.services.placing import TimerIsFull
+from pocketmq.broker.state.open_pops import OpenPops
 from pocketmq.clock import Clock
 from pocketmq.errors import Refused, StoreError
 from pocketmq.message import topics as names
 from pocketmq.protocol.codes import ResponseCode
 
 _log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """The timer, as far as pops care."""
+
+    needless: dict[int, str]
+    """What need not be delivered, by log offset, and the topic it was for."""
+
+    @property
+    def read_ms(self) -> int:
+        """Everything due before this tick is delivered."""
+        ...
+
+    @property
+    def queue_offset(self) -> int:
+        """Everything before this in the timer's queue has entered the timer."""
+        ...
+
 
 _ACKS_PER_RECORD: Final = 256
 _Group = tuple[Key, int, int]
@@ -34,15 +55,20 @@ class PopRecords:
         self,
         intake: Intake,
         clock: Clock,
+        timers: Progress,
+        config: TimersConfig,
         timer_is_full: TimerIsFull,
         *,
         cluster: str,
         broker: str,
         store_host: bytes,
-        precision_ms: int,
     ) -> None:
         self.topic = names.revive_topic(cluster)
-        self.precision_ms = precision_ms
+        self.precision_ms = config.precision_ms
+        self.open_pops = OpenPops(self.topic, timers.needless)
+        self._timers = timers
+        # What is due later is written anew in between, and then lies elsewhere.
+        self._timer_window_ms = config.roll_slots * config.precision_ms
         self._intake = intake
         self._clock = clock
         self._timer_is_full = timer_is_full
@@ -60,7 +86,10 @@ class PopRecords:
                 f"too much is due at {deliver_ms}; pop less, or see timerCongestNumEachSlot",
             )
         tag, key = rules.CHECK_POINT_TAG, point.unique_key
-        self._put(revive_queue, point.encode(), tag, key, deliver_ms)
+        place = self._put(revive_queue, point.encode(), tag, key, deliver_ms)
+        if 0 < deliver_ms - self._clock.now_ms() < self._timer_window_ms:
+            tick_ms = timer_tick(deliver_ms, self.precision_ms)
+            self.open_pops.opened(point.key, point.differences, tick_ms, place)
 
     def acks_of(self, key: Key, revive_queue: int, due_ms: int) -> list[int]:
         """The offsets acknowledged in this turn of the event loop: append to it, now.
@@ -86,11 +115,13 @@ class PopRecords:
         unique = rules.ack_unique_key(key, offsets, self._broker)
         tag = rules.ACK_TAG if len(offsets) == 1 else rules.BATCH_ACK_TAG
         try:
-            self._put(revive_queue, body, tag, unique, due_ms)
+            place = self._put(revive_queue, body, tag, unique, due_ms)
         except StoreError as error:
             _log.warning("acks not stored topic=%s offsets=%s: %s", key[0], offsets, error)
+            return
+        self.open_pops.acknowledged(key, offsets, place, self._timers.read_ms)
 
-    def _put(self, queue_id: int, body: bytes, tag: str, unique: str, deliver_ms: int) -> None:
+    def _put(self, queue_id: int, body: bytes, tag: str, unique: str, deliver_ms: int) -> int:
         now_ms = self._clock.now_ms()
         if deliver_ms <= now_ms:
             topic, stored_queue = self.topic, queue_id
@@ -100,6 +131,6 @@ class PopRecords:
             properties = rules.timed_properties(
                 tag, unique, deliver_ms, self.topic, queue_id, self.precision_ms
             )
-        self._intake.put_encoded(
+        return self._intake.put_encoded(
             topic, stored_queue, 0, 0, now_ms, self._store_host, 0, 0, body, properties
         )

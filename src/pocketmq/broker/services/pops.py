@@ -107,7 +107,11 @@ class PopService:
         else:
             queues = len(self._places.queues(wish.topic))
             for step in range(queues):
-                self._pop_queue(wish, wish.topic, (dice + step) % queues, popped)
+                queue_id = (dice + step) % queues
+                if popped.count < wish.count:
+                    self._pop_queue(wish, wish.topic, queue_id, popped)
+                else:
+                    popped.left += self._places.left(wish.group, wish.topic, queue_id)
         if not retries_first:
             self._pop_topics(wish, retries, popped)
         return popped

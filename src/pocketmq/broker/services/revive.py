@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final
 
 from pocketmq.broker.config import PopConfig
 from pocketmq.broker.rules import pop_records as rules
@@ -21,7 +21,7 @@ from pocketmq.broker.rules.placement import timer_tick
 from pocketmq.broker.rules.pop_records import CheckPoint, Key
 from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.loop import Loop
-from pocketmq.broker.services.pop_records import PopRecords
+from pocketmq.broker.services.pop_records import PopRecords, Progress
 from pocketmq.broker.services.pop_retries import PopRetries
 from pocketmq.broker.state.offsets import OffsetTable
 from pocketmq.clock import Clock
@@ -34,20 +34,6 @@ _log = logging.getLogger(__name__)
 
 _PER_TURN: Final = 50
 _PENDING_MAX: Final = 100_000
-
-
-class Progress(Protocol):
-    """The timer, as far as this service cares."""
-
-    @property
-    def read_ms(self) -> int:
-        """Everything due before this tick is delivered."""
-        ...
-
-    @property
-    def queue_offset(self) -> int:
-        """Everything before this in the timer's queue has entered the timer."""
-        ...
 
 
 @dataclass(slots=True)
@@ -118,7 +104,8 @@ class ReviveService:
         self._queues: dict[int, _Queue] = {}
         self._seen: tuple[int, int, int | None] | None = None
         self._complete_ms = 0
-        self._loop = Loop("pop-revive", config.revive_interval_ms, self.step)
+        self._stepping = asyncio.Lock()
+        self._loop = Loop("pop-revive", config.revive_interval_ms, self.step, clock)
 
     def start(self) -> None:
         """Begin."""
@@ -130,8 +117,13 @@ class ReviveService:
 
     async def step(self) -> int:
         """Read what came back and settle what is due; return how many messages came again."""
+        async with self._stepping:
+            return await self._step()
+
+    async def _step(self) -> int:
         passed_ms = self._timers.read_ms
         self._dispatch.drain()
+        self._records.open_pops.passed(passed_ms)
         complete_ms = self._enrolled_until()
         revived = 0
         for queue_id in self._store.queue_ids(self._records.topic):

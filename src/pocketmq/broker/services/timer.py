@@ -39,6 +39,7 @@ _DELIVER_STEP: Final = 200
 _READY_MAX: Final = 5000
 _READY_BYTES_MAX: Final = 16 * 1024 * 1024
 _AHEAD_MS: Final = 250
+_GATHER_SECONDS: Final = 0.003
 _REST_MS: Final = 1000
 _FORGET_EVERY: Final = 30
 # The key index knows store times to the second.
@@ -79,6 +80,10 @@ class TimerService:
         self._kept = 0
         self._seen = timers.queue_offset
         self._stopping = False
+        self._waking = False
+        self.needless: dict[int, str] = {}
+        """Messages that need not be delivered any more, and what topic they were for. Whoever knows
+        such messages puts them here by log offset; what is passed over is taken out."""
         self.enrolled = 0
         self.delivered = 0
         self._rates = (clock.monotonic(), 0, 0)
@@ -116,7 +121,14 @@ class TimerService:
         end = self._store.queue_offsets(TIMER_TOPIC, 0)[1]
         if end != self._seen:
             self._seen = end
-            self._loop.wake()
+            # Those that come within a few milliseconds are enrolled together.
+            if not self._waking:
+                self._waking = True
+                asyncio.get_running_loop().call_later(_GATHER_SECONDS, self._wake)
+
+    def _wake(self) -> None:
+        self._waking = False
+        self._loop.wake()
 
     def recount(self) -> None:
         """After a crash: count again what waits for each topic that is known."""
@@ -139,7 +151,7 @@ class TimerService:
                 confirmed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
                 self._flush.call_when_durable(confirmed)
                 await confirmed
-            if not enrolled and not timers.is_due:
+            if enrolled < _ENROL_STEP and not timers.is_due:
                 await self._warm(self._look_ahead()[:_DELIVER_STEP])
                 if not self._prepare(_DELIVER_STEP):
                     break
@@ -167,7 +179,11 @@ class TimerService:
             self.enrolled += count
             if due is None:
                 break
-            if not rules.is_recall(due) and not self._was_delivered(due, due.store_timestamp_ms):
+            if (
+                self.needless.pop(due.log_offset, None) is None
+                and not rules.is_recall(due)
+                and not self._was_delivered(due, due.store_timestamp_ms)
+            ):
                 self._put(rules.delivery_of(due, rules.NEVER_ENROLLED_MS, roll=False))
             timers.skip()
         return timers.queue_offset - first
@@ -188,6 +204,11 @@ class TimerService:
         return len(units)
 
     def _deliver_one(self, unit: TimerUnit) -> None:
+        unneeded_by = self.needless.pop(unit.log_offset, None)
+        if unneeded_by is not None:
+            self._ready.pop(unit.log_offset, None)
+            self._waiting.add(unneeded_by, -1)
+            return
         delivery = self._ready.pop(unit.log_offset, None)
         if delivery is None or self._timers.has_recalls or self._is_doubtful(unit.due_ms):
             record = self._timers.record_of(unit)
@@ -257,6 +278,8 @@ class TimerService:
         units = self._unready[:count_max]
         del self._unready[:count_max]
         for unit in units:
+            if unit.log_offset in self.needless:
+                continue
             record = timers.record_of(unit)
             if unit.is_recall or record is None:
                 continue

@@ -1,0 +1,1 @@
+"""Producers and consumers without `await`. Import their names from `pocketmq.blocking`."""

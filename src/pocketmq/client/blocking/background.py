@@ -1,0 +1,138 @@
+"""The event loop behind the plain clients: one for the process, on a daemon thread.
+
+It starts with the first client and ends with the interpreter, after every client that is still open
+has been closed. After a fork the child has none, and makes its own when it needs one: threads are
+not copied, and sockets of the parent must not be written to by two processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Final, Protocol, TypeVar
+from weakref import WeakSet
+
+from pocketmq.errors import ClientError
+
+T = TypeVar("T")
+
+THREAD_NAME: Final = "pocketmq"
+EXIT_SECONDS_MAX: Final = 5.0
+
+
+class Forgettable(Protocol):
+    """A client, as the process's end and its forks see it."""
+
+    def close(self) -> None:
+        """Finish and let go; called at the interpreter's exit."""
+        ...
+
+    def forget(self) -> None:
+        """Called in a forked child: what was started belongs to the parent."""
+        ...
+
+
+class BackgroundLoop:
+    """A running event loop on its own thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine. Interrupted, for instance by Ctrl-C, it is cancelled."""
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise ClientError(
+                "a plain client was called on the event loop's own thread, which would wait for "
+                "itself for ever; in async functions use pocketmq.Producer and await"
+            )
+        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def call(self, function: Callable[[], T]) -> T:
+        """The result of a function that is run on the loop and does not wait."""
+
+        async def run() -> T:
+            return function()
+
+        return self.run(run())
+
+    def stop(self) -> None:
+        """End the loop and its thread."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(EXIT_SECONDS_MAX)
+        if not self._thread.is_alive():
+            self.loop.close()
+
+
+_lock = threading.Lock()
+_background: BackgroundLoop | None = None
+_clients: WeakSet[Any] = WeakSet()
+_of_the_parent: list[object] = []
+
+
+def background() -> BackgroundLoop:
+    """The loop of this process, started when it is first asked for."""
+    global _background
+    with _lock:
+        if _background is None:
+            _background = BackgroundLoop()
+        return _background
+
+
+def remember(client: Forgettable) -> None:
+    """Close this client at the interpreter's exit, and tell it of forks."""
+    _clients.add(client)
+
+
+def keep_for_ever(parents: object) -> None:
+    """Keep what a forked child has of its parent, so that nothing is tidied up from two sides."""
+    _of_the_parent.append(parents)
+
+
+def _after_fork() -> None:
+    global _background, _lock
+    _lock = threading.Lock()
+    if _background is not None:
+        keep_for_ever(_background)
+        _background = None
+    for client in list(_clients):
+        client.forget()
+
+
+def _at_exit() -> None:
+    global _background
+    running = _background
+    if running is None:
+        return
+    # Whoever hangs in close must not keep the process from ending.
+    closing = threading.Thread(target=_close_all, name="pocketmq-exit", daemon=True)
+    closing.start()
+    closing.join(EXIT_SECONDS_MAX)
+    if not closing.is_alive():
+        running.stop()
+        _background = None
+
+
+def _close_all() -> None:
+    for client in list(_clients):
+        client.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

@@ -25,6 +25,7 @@ from pocketmq.broker.services.broadcast import BroadcastService
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.delay import DelayService
 from pocketmq.broker.services.dispatch import DispatchService
+from pocketmq.broker.services.ending import end_all
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.intake import Intake
 from pocketmq.broker.services.placing import Placer
@@ -208,8 +209,7 @@ class Models:
 
     async def stop(self) -> None:
         """Stop them in reverse."""
-        for service in reversed(self._services):
-            await service.stop()
+        await end_all(*[service.stop for service in reversed(self._services)])
 
 
 def _pop_ground(ground: Ground) -> PopGround:

@@ -22,6 +22,7 @@ from pocketmq.broker.routes import Routes, frame_handlers_of, merge
 from pocketmq.broker.services.clients import ClientService
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.dispatch import DispatchService
+from pocketmq.broker.services.ending import end_all
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.intake import Intake
 from pocketmq.broker.services.long_poll import LongPollService
@@ -277,18 +278,18 @@ class RunningBroker:
 
     async def stop(self) -> None:
         """Say goodbye, answer who waits, save, and close the store."""
-        await self.registration.stop()
-        if self.fast_server is not None:
-            await self.fast_server.stop()
-        self.long_poll.drain()
-        self.models.drain()
-        await self.flush.settle()
-        await self.server.stop()
-        self.long_poll.stop()
-        await self.models.stop()
-        self.cold_reads.stop()
-        for service in (self.counting, self.clients, self.retention, self.saving):
-            await service.stop()
-        await self.flush.stop()
-        await self.upkeep.stop()
-        self.store.close()
+        await end_all(
+            self.registration.stop,
+            *([] if self.fast_server is None else [self.fast_server.stop]),
+            self.long_poll.drain,
+            self.models.drain,
+            self.flush.settle,
+            self.server.stop,
+            self.long_poll.stop,
+            self.models.stop,
+            self.cold_reads.stop,
+            *[x.stop for x in (self.counting, self.clients, self.retention, self.saving)],
+            self.flush.stop,
+            self.upkeep.stop,
+            self.store.close,
+        )

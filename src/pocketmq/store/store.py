@@ -148,7 +148,7 @@ class MessageStore:
         return recovery.run(clean and not mended, checkpoint, mended)
 
     def close(self) -> None:
-        """Flush, dispatch what is left, and release everything.
+        """Flush, dispatch what is left, and release everything. Raise StoreError.
 
         The mark of an unclean stop stays when something could not be flushed or dispatched.
         """
@@ -156,6 +156,8 @@ class MessageStore:
             return
         self._open = False
         try:
+            if self._log.failure is not None:
+                return  # it was told when it happened, and nothing can be flushed any more
             self._flusher.flush_log()
             while self._dispatcher.step(self.confirm_offset, _DISPATCH_STEP):
                 pass

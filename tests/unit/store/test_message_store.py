@@ -255,8 +255,7 @@ def test_a_failed_flush_refuses_writes_for_good_and_says_why(
         store.flush_log()
     assert len(store.dispatch(10)) == 1
     assert "Input/output error" in store.stats().not_writable
-    with pytest.raises(FlushFailed):
-        store.close()
+    store.close()
     assert (tmp_path / "abort").exists()
 
 

@@ -78,11 +78,12 @@ class DelayService:
         self._loop.start()
 
     async def stop(self) -> None:
-        """End. What was delivered counts, as the store is flushed before it closes."""
+        """End. What was delivered counts when it is on the disk."""
         await self._loop.stop()
-        for level, offset in self._offsets.items():
-            self._table.put(level, offset)
-        self._unsettled.clear()
+        if await self._intake.is_durable():
+            for level, offset in self._offsets.items():
+                self._table.put(level, offset)
+            self._unsettled.clear()
 
     def waiting(self) -> dict[int, tuple[int, int]]:
         """For each level in use: the offset of the next message, and the end of its queue."""

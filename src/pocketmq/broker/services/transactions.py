@@ -93,14 +93,15 @@ class TransactionService:
         self._loop.start()
 
     async def stop(self) -> None:
-        """Write down what is known; offsets may be saved as they are once the store is closed."""
+        """Write down what is known; offsets may be saved as they are once that is on the disk."""
         await self._loop.stop()
         try:
             self.step()
         except StoreError as error:
             _log.error("ended transactions cannot be written down reason=%s", error)
             return
-        self._save_offsets(self.ended.first, self.operations.first)
+        if await self._intake.is_durable():
+            self._save_offsets(self.ended.first, self.operations.first)
 
     def load(self) -> None:
         """Read the operation messages that no round has passed."""

@@ -19,6 +19,7 @@ from pocketmq.net.config import ListenConfig
 from pocketmq.net.connection import Connection, Service
 from pocketmq.net.proxy_protocol import parse_proxy_header
 from pocketmq.net.tls import TlsSession, server_context
+from pocketmq.net.turns import Turns, can_take_turns
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Server:
         self._tls: ssl.SSLContext | None = None
         self._socket = bound
         self._listener: asyncio.Server | None = None
+        self._turns: Turns | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._preambles: set[_Preamble] = set()
         self._connections: set[Connection] = set()
@@ -46,15 +48,21 @@ class Server:
         if self._socket is None:
             self._socket = bind(self._config)
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(
-            lambda: _Preamble(self), sock=self._socket, backlog=self._config.backlog
-        )
+        if can_take_turns():
+            self._turns = Turns(lambda: _Preamble(self), self._socket)
+            self._turns.start()
+        else:
+            self._listener = await loop.create_server(
+                lambda: _Preamble(self), sock=self._socket, backlog=self._config.backlog
+            )
         self._schedule_sweep()
 
     async def stop(self, drain_timeout_seconds: float = 5.0) -> None:
         """Stop listening, let requests under way finish, close all connections."""
         if self._listener is not None:
             self._listener.close()
+        if self._turns is not None:
+            self._turns.stop_accepting()
         if self._sweep is not None:
             self._sweep.cancel()
         tasks = [task for connection in self._connections for task in connection.tasks]
@@ -76,6 +84,9 @@ class Server:
         if self._listener is not None:
             await self._listener.wait_closed()
             self._listener = None
+        if self._turns is not None:
+            self._turns.close()
+            self._turns = None
         if self._socket is not None:
             self._socket.close()
             self._socket = None

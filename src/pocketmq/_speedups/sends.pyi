@@ -1,4 +1,5 @@
 import mmap
+from typing import Any
 
 class Lane:
     def __init__(
@@ -22,6 +23,17 @@ class PlainSends:
         is_sync: bool,
         frame_bytes_max: int,
     ) -> None: ...
+    def take_turn(
+        self,
+        reads: list[tuple[Any, bytes | int]],
+        index: int,
+        born_host: bytes,
+        target: bytearray | mmap.mmap,
+        at: int,
+        limit: int,
+        log_offset: int,
+        now_ms: int,
+    ) -> tuple[int, int, int, int, list[tuple[Any, bytes | int | None, bytes]]]: ...
     def take(
         self,
         data: bytes,

@@ -80,7 +80,7 @@ cdef class PlainSends:
     def __dealloc__(self):
         free(self.answers)
 
-    def take(
+    cpdef take(
         self, bytes data, Py_ssize_t position, bytes born_host, target, Py_ssize_t at,
         Py_ssize_t limit, int64_t log_offset, int64_t now_ms,
     ):
@@ -164,6 +164,44 @@ cdef class PlainSends:
             position, written, needed, count,
             PyBytes_FromStringAndSize(<const char*>self.answers, used) if used else b"",
         )
+
+    def take_turn(
+        self, list reads, Py_ssize_t index, born_host, target, Py_ssize_t at, Py_ssize_t limit,
+        int64_t log_offset, int64_t now_ms,
+    ):
+        """As `take`, for the reads of a turn: (owner, bytes, or what else came) from `index` on.
+
+        An owner whose `lane` is None is passed over; for others that is its packed address. Return
+        (index behind the last read dealt with, bytes written, room needed, messages, what is left
+        to do). That is a list of (owner, what has not been taken or None, answers).
+        """
+        cdef list left = []
+        cdef Py_ssize_t position, wrote, needed, count, written = 0, messages = 0
+        cdef bytes data, answers
+        while index < len(reads):
+            owner, arrived = reads[index]
+            lane = owner.lane
+            if lane is None or type(arrived) is not bytes:
+                left.append((owner, arrived, b""))
+                index += 1
+                continue
+            owner.active = True
+            data = <bytes>arrived
+            position, wrote, needed, count, answers = self.take(
+                data, 0, lane, target, at + written, limit, log_offset + written, now_ms
+            )
+            written += wrote
+            messages += count
+            if needed:
+                if position:
+                    reads[index] = (owner, data[position:])
+                    left.append((owner, None, answers))
+                return index, written, needed, messages, left
+            left.append((
+                owner, None if position == PyBytes_GET_SIZE(data) else data[position:], answers
+            ))
+            index += 1
+        return index, written, 0, messages, left
 
     cdef int make_room(self, Py_ssize_t used) except -1:
         """Let one more answer fit behind the first `used` bytes."""

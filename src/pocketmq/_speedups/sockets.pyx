@@ -5,7 +5,7 @@ There is no twin: without this leaf, or on another system than Linux, connection
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, malloc
@@ -191,6 +191,29 @@ cdef class Poller:
         elif errno != EAGAIN:
             reads.append((owner, errno))
         return 0
+
+
+def answer_all(list left):
+    """Write the answers of (owner, rest, answers); return those with something left to do.
+
+    An owner has a list `kept` of what waits to be written before.
+    """
+    cdef list still = []
+    cdef Py_ssize_t size, sent
+    for item in left:
+        owner, rest, answers = item
+        size = PyBytes_GET_SIZE(answers)
+        if size and not owner.kept:
+            sent = send(owner.descriptor, PyBytes_AS_STRING(answers), size, MSG_NOSIGNAL)
+            if sent == size:
+                if rest is None:
+                    continue
+                item = (owner, rest, b"")
+            elif sent > 0:
+                item = (owner, rest, (<bytes>answers)[sent:])
+        if rest is not None or size:
+            still.append(item)
+    return still
 
 
 def send_bytes(int fd, data):

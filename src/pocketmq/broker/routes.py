@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
+from pocketmq.broker.handlers.plain_sends import PlainSendHandler
 from pocketmq.net import Handler
-from pocketmq.net.connection import FrameHandler, Take
+from pocketmq.net.connection import FrameHandler
 from pocketmq.protocol.codes import RequestCode
 
 FULL_PORT_ONLY: Final = frozenset(
@@ -44,14 +45,14 @@ class Routes:
 
     handlers: Mapping[int, Handler]
     frame_handlers: Mapping[int, FrameHandler]
-    take: Take | None
+    plain: PlainSendHandler
 
     def without_pulls(self) -> Routes:
         """The same for the fast port."""
         return Routes(
             {code: h for code, h in self.handlers.items() if code not in FULL_PORT_ONLY},
             {code: h for code, h in self.frame_handlers.items() if code not in FULL_PORT_ONLY},
-            self.take,
+            self.plain,
         )
 
 

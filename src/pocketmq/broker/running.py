@@ -11,7 +11,7 @@ from pocketmq.broker.handlers.admin.operators import OperatorServices, operator_
 from pocketmq.broker.handlers.clients import ClientsHandler
 from pocketmq.broker.handlers.locks import LocksHandler
 from pocketmq.broker.handlers.offsets import OffsetsHandler
-from pocketmq.broker.handlers.plain_sends import Lanes, plain_sends
+from pocketmq.broker.handlers.plain_sends import Lanes, PlainSendHandler
 from pocketmq.broker.handlers.pull import PullHandler
 from pocketmq.broker.handlers.pull_gate import PullGate
 from pocketmq.broker.handlers.queries import QueriesHandler
@@ -214,7 +214,7 @@ class RunningBroker:
             *models,
             *operator_handlers(config, store, tables, self._operator_services(), self.clock),
         )
-        take = plain_sends(
+        plain = PlainSendHandler(
             self.lanes,
             store,
             self.dispatch,
@@ -223,7 +223,7 @@ class RunningBroker:
             send.own_properties,
             config.listen.frame_bytes_max,
         )
-        return Routes(handlers, frame_handlers_of(send, pull, *models), take)
+        return Routes(handlers, frame_handlers_of(send, pull, *models), plain)
 
     def _operator_services(self) -> OperatorServices:
         return OperatorServices(
@@ -249,7 +249,8 @@ class RunningBroker:
         service = Dispatch(
             routes.handlers,
             frame_handlers=routes.frame_handlers,
-            take=routes.take,
+            take=routes.plain.take,
+            take_turn=routes.plain.take_turn,
             on_disconnect=self.tables.clients.disconnected,
             role="broker",
         )

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from pocketmq.errors import ConnectionLost, MalformedFrame, ProtocolError, RpcTimeout
 from pocketmq.net.address import Address
 from pocketmq.net.config import ListenConfig
+from pocketmq.net.turns import TakeTurn, TurnTransport
 from pocketmq.protocol.command import FLAG_ONEWAY, FLAG_RESPONSE, Body, Command
 from pocketmq.protocol.framing import (
     MAP_CODES,
@@ -52,6 +53,11 @@ class Service(Protocol):
     take: Take | None
     """Serves the frames at the beginning of a read by itself, where there is something that can."""
 
+    @property
+    def take_turn(self) -> TakeTurn | None:
+        """As `take`, for the reads of many connections together."""
+        ...
+
     def serve(self, connection: Connection, command: Command) -> Served:
         """Answer one request. None: no answer, or it is sent later on the connection."""
         ...
@@ -76,6 +82,7 @@ class Connection(asyncio.Protocol):
         self._service = service
         self._frame_handlers = service.frame_handlers
         self._take = service.take
+        self._turned: TurnTransport | None = None
         self._config = config
         self._frame_bytes_max = config.frame_bytes_max
         self._transport: asyncio.Transport | None = None
@@ -103,6 +110,9 @@ class Connection(asyncio.Protocol):
                 _address(transport.get_extra_info("peername")),
                 _address(transport.get_extra_info("sockname")),
             )
+        if isinstance(transport, TurnTransport) and self._take is not None:
+            self._turned = transport
+            transport.set_lane(self.peer_packed)
         transport.set_write_buffer_limits(  # type: ignore[attr-defined]
             high=self._config.write_buffer_pause_bytes
         )
@@ -139,6 +149,8 @@ class Connection(asyncio.Protocol):
             data = b"".join(self._kept)
             self._kept.clear()
             self._kept_bytes = 0
+            if self._turned is not None:
+                self._turned.set_lane(self.peer_packed)
         out: list[Body] = []
         start = 0
         take = self._take
@@ -181,6 +193,8 @@ class Connection(asyncio.Protocol):
         self._kept.append(rest)
         self._kept_bytes = len(rest)
         self._kept_needed = needed
+        if self._turned is not None:
+            self._turned.set_lane(None)
 
     def eof_received(self) -> bool:
         """The peer sends no more: close."""
@@ -299,6 +313,13 @@ class Connection(asyncio.Protocol):
             self._calls.pop(command.opaque, None)
 
     # -- closing ----------------------------------------------------------------------------
+
+    def was_active(self) -> bool:
+        """Whether a byte came or went since the last call."""
+        was, self.active = self.active, False
+        if self._turned is not None and self._turned.active:
+            self._turned.active, was = False, True
+        return was
 
     @property
     def is_open(self) -> bool:

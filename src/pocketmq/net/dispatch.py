@@ -8,6 +8,7 @@ from typing import Final
 
 from pocketmq.errors import ProtocolError, Refused
 from pocketmq.net.connection import Connection, FrameHandler, Reply, Served, Take
+from pocketmq.net.turns import TakeTurn
 from pocketmq.protocol.command import Command
 
 _log = logging.getLogger(__name__)
@@ -31,12 +32,14 @@ class Dispatch:
         *,
         frame_handlers: Mapping[int, FrameHandler] | None = None,
         take: Take | None = None,
+        take_turn: TakeTurn | None = None,
         on_disconnect: Callable[[Connection], None] | None = None,
         role: str = "server",
     ) -> None:
         self._routes = routes
         self.frame_handlers: Mapping[int, FrameHandler] = frame_handlers or {}
         self.take = take
+        self.take_turn = take_turn
         self._on_disconnect = on_disconnect
         self._role = role
 

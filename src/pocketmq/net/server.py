@@ -19,7 +19,7 @@ from pocketmq.net.config import ListenConfig
 from pocketmq.net.connection import Connection, Service
 from pocketmq.net.proxy_protocol import parse_proxy_header
 from pocketmq.net.tls import TlsSession, server_context
-from pocketmq.net.turns import Turns, can_take_turns
+from pocketmq.net.turns import TakeTurn, Turns, can_take_turns
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Server:
             self._socket = bind(self._config)
         loop = asyncio.get_running_loop()
         if can_take_turns():
-            self._turns = Turns(lambda: _Preamble(self), self._socket)
+            self._turns = Turns(lambda: _Preamble(self), self._socket, self._service)
             self._turns.start()
         else:
             self._listener = await loop.create_server(
@@ -117,9 +117,7 @@ class Server:
     def _close_idle(self) -> None:
         # Two sweeps without a byte in either direction make a connection idle.
         for connection in list(self._connections):
-            if connection.active:
-                connection.active = False
-            else:
+            if not connection.was_active():
                 connection.close(f"idle for {self._config.idle_timeout_seconds} s")
         self._schedule_sweep()
 
@@ -133,6 +131,10 @@ class _Tracking:
         self.frame_handlers = service.frame_handlers
         self.take = service.take
         self.serve = service.serve
+
+    @property
+    def take_turn(self) -> TakeTurn | None:
+        return self._service.take_turn
 
     def connected(self, connection: Connection) -> None:
         self._server.connections.add(connection)

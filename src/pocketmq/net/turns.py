@@ -21,7 +21,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from pocketmq import _speedups
 from pocketmq.protocol.command import Body
@@ -29,17 +29,34 @@ from pocketmq.protocol.command import Body
 _log = logging.getLogger(__name__)
 
 _LOW_MARK_PART: Final = 4
+_TAKEN_TOGETHER_MIN: Final = 2
 _ACCEPTS_A_TURN: Final = 100
 _ACCEPT_PAUSE_SECONDS: Final = 1.0
 _OUT_OF_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 if _speedups.has("sockets") or TYPE_CHECKING:
     from pocketmq._speedups.sockets import Poller as Poller
+    from pocketmq._speedups.sockets import answer_all as answer_all
     from pocketmq._speedups.sockets import available as available
     from pocketmq._speedups.sockets import send_bytes as send_bytes
     from pocketmq._speedups.sockets import send_parts as send_parts
 
+Read = tuple["TurnTransport", "bytes | int"]
+Left = tuple["TurnTransport", "bytes | int | None", bytes]
+TakeTurn = Callable[[list[Read]], list[Left]]
 ProtocolFactory = Callable[[], asyncio.Protocol]
+
+
+class TakesTurns(Protocol):
+    """A service that may be able to serve all reads of a turn together."""
+
+    @property
+    def take_turn(self) -> TakeTurn | None:
+        """Serves the reads of transports that have a lane.
+
+        Returns (transport, what is not served or None, answers to write) for what is left to do.
+        """
+        ...
 
 
 def can_take_turns() -> bool:
@@ -50,7 +67,10 @@ def can_take_turns() -> bool:
 class Turns:
     """One epoll set, its transports, and the listener whose connections go into it."""
 
-    def __init__(self, factory: ProtocolFactory, listener: socket.socket) -> None:
+    def __init__(
+        self, factory: ProtocolFactory, listener: socket.socket, service: TakesTurns
+    ) -> None:
+        self._service = service
         self._factory = factory
         self._listener = listener
         self._loop = asyncio.get_running_loop()
@@ -88,8 +108,16 @@ class Turns:
         reads, writable, more = self.poller.poll()
         self.in_turn = True
         try:
-            for transport, data in reads:
-                transport.arrived(data)
+            take = self._service.take_turn
+            if take is None or len(reads) < _TAKEN_TOGETHER_MIN:
+                for transport, data in reads:
+                    transport.arrived(data)
+            else:
+                for transport, rest, answers in answer_all(take(reads)):
+                    if answers:
+                        transport.write(answers)
+                    if rest is not None:
+                        transport.arrived(rest)
             for transport in writable:
                 transport.flush()
         finally:
@@ -139,7 +167,7 @@ class TurnTransport(asyncio.Transport):
         self._loop = asyncio.get_running_loop()
         self._socket = accepted
         self._protocol = protocol
-        self._kept: list[Body] = []
+        self.kept: list[Body] = []
         self._kept_bytes = 0
         self._early: list[bytes | int] = []
         self._stuck = False
@@ -148,6 +176,9 @@ class TurnTransport(asyncio.Transport):
         self._reading = True
         self._closing = False
         self._gone = False
+        self._lane: bytes | None = None
+        self.lane: bytes | None = None
+        self.active = True
         self.descriptor = accepted.fileno()
         turns.poller.add(self.descriptor, self)
         protocol.connection_made(self)
@@ -159,7 +190,7 @@ class TurnTransport(asyncio.Transport):
         if self._gone:
             return
         if data.__class__ is int:
-            self._lose(OSError(data, os.strerror(cast(int, data))))
+            self._lose(OSError(data, os.strerror(data)))
         elif self._closing:
             return
         elif not self._reading:
@@ -177,7 +208,7 @@ class TurnTransport(asyncio.Transport):
 
     def flush(self) -> None:
         """Write what is kept, as far as the socket takes it."""
-        kept = self._kept
+        kept = self.kept
         if self._gone or not kept:
             return
         sent = (
@@ -209,24 +240,24 @@ class TurnTransport(asyncio.Transport):
     def _drop(self, sent: int) -> None:
         """Forget the first `sent` bytes of what is kept."""
         whole = 0
-        for part in self._kept:
+        for part in self.kept:
             if sent < len(part):
                 break
             sent -= len(part)
             whole += 1
-        del self._kept[:whole]
+        del self.kept[:whole]
         if sent:
-            self._kept[0] = memoryview(self._kept[0])[sent:]
+            self.kept[0] = memoryview(self.kept[0])[sent:]
 
     # -- writing ----------------------------------------------------------------------------
 
-    def write(self, data: Body) -> None:  # type: ignore[override]
+    def write(self, data: Body) -> None:
         """Write now, or at the end of the turn."""
         if self._closing or not data:
             return
         turns = self._turns
         self._kept_bytes += len(data)
-        kept = self._kept
+        kept = self.kept
         kept.append(data)
         if self._stuck:
             self._check_high_mark()
@@ -240,7 +271,7 @@ class TurnTransport(asyncio.Transport):
         """Write several buffers, without joining them."""
         for data in list_of_data:
             if len(data) and not self._closing:
-                self._kept.append(data)
+                self.kept.append(data)
                 self._kept_bytes += len(data)
         if self._stuck:
             self._check_high_mark()
@@ -298,8 +329,14 @@ class TurnTransport(asyncio.Transport):
         """Whether this connection is read from."""
         return self._reading and not self._closing
 
+    def set_lane(self, peer: bytes | None) -> None:
+        """Let whole reads be served in turns, for a peer of this packed address; None: no more."""
+        self._lane = peer
+        self.lane = peer if self._reading and not self._closing else None
+
     def _watch(self) -> None:
         reading = self._reading and not self._closing
+        self.lane = self._lane if reading else None
         self._turns.poller.change(self.descriptor, self, reading, self._stuck)
 
     # -- the rest of a transport ------------------------------------------------------------
@@ -332,7 +369,8 @@ class TurnTransport(asyncio.Transport):
         if self._closing:
             return
         self._closing = True
-        if self._kept:
+        self.lane = None
+        if self.kept:
             self._watch()
         else:
             self._lose(None)
@@ -345,7 +383,8 @@ class TurnTransport(asyncio.Transport):
         if self._gone:
             return
         self._gone = self._closing = True
-        self._kept.clear()
+        self.lane = None
+        self.kept.clear()
         self._kept_bytes = 0
         self._turns.poller.remove(self.descriptor, self)
         self._loop.call_soon(self._lost, error)

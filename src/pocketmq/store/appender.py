@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 import zlib
-from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from pocketmq import _speedups
 from pocketmq.clock import Clock
@@ -35,12 +35,29 @@ from pocketmq.store.queue_table import QueueTable, TopicQueues
 
 _CLOCK_STEP_BACK_MAX_MS = 60_000
 
-# (data, position, born_host, target, at, limit, log_offset, now_ms) -> (position behind what was
-# used, bytes written, room the next record needs or 0, messages, what to say of them)
-DirectWriter = Callable[
-    [bytes, int, bytes, "mmap.mmap | bytearray", int, int, int, int],
-    "tuple[int, int, int, int, bytes]",
-]
+Source = TypeVar("Source", contravariant=True)
+News = TypeVar("News", bytes, "list[Any]")
+
+
+class DirectWriter(Protocol[Source, News]):  # type: ignore[misc]
+    """Turns messages into records by itself: see `_speedups/sends.pyi`."""
+
+    def __call__(
+        self,
+        source: Source,
+        position: int,
+        born_host: bytes,
+        target: mmap.mmap | bytearray,
+        at: int,
+        limit: int,
+        log_offset: int,
+        now_ms: int,
+        /,
+    ) -> tuple[int, int, int, int, News]:
+        """Return (position behind what was used, bytes written, room the next record needs or 0,
+        messages, what to say of them)."""
+        ...
+
 
 
 class Appender:
@@ -119,31 +136,31 @@ class Appender:
         return log_offset, size, queue_offset, now_ms  # type: ignore[return-value]
 
     def append_directly(
-        self, write: DirectWriter, data: bytes, born_host: bytes
-    ) -> tuple[int, int, bytes]:
-        """Let `write` put the records of the messages in `data` at the end of the log itself.
+        self, write: DirectWriter[Source, News], source: Source, born_host: bytes, said: News
+    ) -> tuple[int, int, News]:
+        """Let `write` put the records of the messages in `source` at the end of the log itself.
 
-        Return (bytes of `data` used, messages appended, what `write` said of them). Nothing is used
-        when the store refuses writes, or from where on it has no room: `append` says why.
+        Return (how much of `source` was used, messages appended, `said` and what `write` said).
+        Nothing is used when the store refuses writes, or from where on it has no room: `append`
+        says why.
         """
         log = self._log
         if self.refusal is not None or log.failure is not None:
-            return 0, 0, b""
+            return 0, 0, said
         position = count = 0
-        said = b""
         now_ms = self._now_ms()
         if now_ms < log.store_timestamp_ms:
             now_ms = self._after_clock_step(now_ms)
         while True:
             position, written, needed, more, news = write(
-                data, position, born_host, log.target, log.position, log.limit, log.end, now_ms
+                source, position, born_host, log.target, log.position, log.limit, log.end, now_ms
             )
             if written:
                 log.position += written
                 log.end = log.end + written  # type: ignore[assignment]
                 log.store_timestamp_ms = now_ms
                 count += more
-                said = said + news if said else news
+            said = said + news if said else news
             if not needed:
                 return position, count, said
             try:

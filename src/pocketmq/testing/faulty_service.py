@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from pocketmq.net import Connection, Service
 from pocketmq.net.connection import FrameHandler, Reply, Served, Take
+from pocketmq.net.turns import TakeTurn
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import FLAG_RESPONSE, Body, Command
 from pocketmq.protocol.framing import SEND_CODES, encode_frame, parse_frames
@@ -164,6 +165,11 @@ class FaultyService:
         )
 
         self._sends_are_watched = not watched.isdisjoint(SEND_CODES)
+
+    @property
+    def take_turn(self) -> TakeTurn | None:
+        """Serve turns together while nothing watches sends."""
+        return None if self._sends_are_watched else self._inner.take_turn
 
     def _take(self, connection: Connection, data: bytes) -> tuple[int, bytes | None]:
         if self._sends_are_watched or self._take_sends is None:

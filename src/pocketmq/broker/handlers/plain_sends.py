@@ -12,7 +12,6 @@ none. Lanes are closed when any topic changes; the next send asks the gate again
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from pocketmq import _speedups
@@ -21,15 +20,15 @@ from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.state.counters import Counter
 from pocketmq.message.properties import encode_properties
 from pocketmq.net import Connection
+from pocketmq.net.connection import Take
+from pocketmq.net.turns import Left, Read, TakeTurn
 from pocketmq.protocol.command import WIRE_VERSION
 from pocketmq.protocol.framing import encode_frame, frame_to_command, parse_frames
 from pocketmq.protocol.replies import SendReplies
 from pocketmq.store import MessageStore
 
-Taken = tuple[int, bytes | None]
-Take = Callable[[Connection, bytes], Taken]
+Taken = tuple[int, "bytes | None"]
 
-_NOTHING: Final[Taken] = (0, None)
 _HAS_LEAF: Final = _speedups.has("sends")
 
 if _HAS_LEAF or TYPE_CHECKING:
@@ -58,49 +57,70 @@ class Lanes:
         self.by_name.clear()
 
 
-def plain_sends(
-    lanes: Lanes,
-    store: MessageStore,
-    dispatch: DispatchService,
-    flush: FlushService,
-    replies: SendReplies,
-    own: dict[str, str],
-    frame_bytes_max: int,
-) -> Take | None:
-    """Return what takes the plain sends at the beginning of a read; None without the leaf.
+class PlainSendHandler:
+    """Takes plain sends out of what comes. `take` and `take_turn` are None without the leaf.
 
-    `own` are the properties this broker adds to each message. The result of a call is how many
-    bytes were taken and the answers to write, if any.
+    `own` are the properties this broker adds to each message.
     """
-    if not _HAS_LEAF or not store.appends_directly:
-        return None
-    suffix = encode_properties(own).encode()
-    leaf = PlainSends(
-        lanes.by_name,
-        replies.store_host,
-        suffix,
-        *replies.tails,
-        WIRE_VERSION,
-        flush.is_sync,
-        frame_bytes_max,
-    )
-    append, write = store.append_directly, leaf.take
-    is_sync = flush.is_sync
 
-    def take(connection: Connection, data: bytes) -> Taken:
-        if is_sync and flush.is_full:
-            return _NOTHING
-        position, count, answers = append(write, data, connection.peer_packed)
-        if not position:
-            return _NOTHING
-        if not dispatch.is_scheduled:
-            dispatch.wake()
-        if is_sync and answers:
-            flush.hold_many(count, connection, with_code, answers)
-            return position, None
+    def __init__(
+        self,
+        lanes: Lanes,
+        store: MessageStore,
+        dispatch: DispatchService,
+        flush: FlushService,
+        replies: SendReplies,
+        own: dict[str, str],
+        frame_bytes_max: int,
+    ) -> None:
+        self._append = store.append_directly
+        self._dispatch = dispatch
+        self._flush = flush
+        self.take: Take | None = None
+        self.take_turn: TakeTurn | None = None
+        if not _HAS_LEAF or not store.appends_directly:
+            return
+        self._leaf = PlainSends(
+            lanes.by_name,
+            replies.store_host,
+            encode_properties(own).encode(),
+            *replies.tails,
+            WIRE_VERSION,
+            flush.is_sync,
+            frame_bytes_max,
+        )
+        if flush.is_sync:
+            self.take = self._take_durably
+        else:
+            self.take = self._take
+            self.take_turn = self._take_turn
+
+    def _take(self, connection: Connection, data: bytes) -> Taken:
+        """Serve the plain sends at the beginning of a read."""
+        position, _, answers = self._append(self._leaf.take, data, connection.peer_packed, b"")
+        if position and not self._dispatch.is_scheduled:
+            self._dispatch.wake()
         return position, answers
 
-    return take
+    def _take_turn(self, reads: list[Read]) -> list[Left]:
+        """Serve the plain sends at the beginning of each of these reads."""
+        index, count, left = self._append(self._leaf.take_turn, reads, b"", [])
+        if count and not self._dispatch.is_scheduled:
+            self._dispatch.wake()
+        left.extend((transport, data, b"") for transport, data in reads[index:])
+        return left
+
+    def _take_durably(self, connection: Connection, data: bytes) -> Taken:
+        """As `_take`; the answers wait for the disk."""
+        if self._flush.is_full:
+            return 0, None
+        position, count, answers = self._append(self._leaf.take, data, connection.peer_packed, b"")
+        if position:
+            if not self._dispatch.is_scheduled:
+                self._dispatch.wake()
+            if answers:
+                self._flush.hold_many(count, connection, with_code, answers)
+        return position, None
 
 
 def with_code(answers: bytes, code: int) -> bytes:

@@ -59,7 +59,6 @@ class DirectWriter(Protocol[Source, News]):  # type: ignore[misc]
         ...
 
 
-
 class Appender:
     """Appends messages and batches; refuses when the store cannot keep them."""
 

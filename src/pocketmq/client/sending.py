@@ -331,6 +331,10 @@ class Sender:
                 )
             return lane
         if out.order_by:
+            # A broker that is down may be missing in the route for now. To go to another queue
+            # would break the order, so this message waits for its own.
+            if failed:
+                return lanes.of(failed[-1][0].queue) or failed[-1][0]
             return lanes.by_key(out.order_by)
         lane = lanes.next()
         if failed and failed[-1][0].broker_name == lane.broker_name:

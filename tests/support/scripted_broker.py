@@ -1,0 +1,76 @@
+"""A broker that answers as a test says: for answers that a real one gives only on a bad day."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from pocketmq.net import Connection, Dispatch, ListenConfig, Server
+from pocketmq.protocol.codes import RequestCode
+from pocketmq.protocol.command import Command
+
+Script = Callable[[Command], "Command | None"]
+SENDS = (RequestCode.SEND_MESSAGE_V2, RequestCode.SEND_BATCH_MESSAGE)
+
+
+def stored(command: Command) -> Command:
+    """The answer of a broker that has stored a message."""
+    fields = {
+        "msgId": "7F00000100002A9F0000001122334455",
+        "queueId": command.fields["e"],
+        "queueOffset": "5",
+        "MSG_REGION": "DefaultRegion",
+        "TRACE_ON": "true",
+    }
+    return command.reply(fields=fields)
+
+
+@dataclass
+class ScriptedBroker:
+    """Its address, what it was sent, and what it will answer next."""
+
+    server: Server
+    sends: list[Command] = field(default_factory=list)
+    answers: list[Script] = field(default_factory=list)
+    """Taken from the front, one for each send; then sends are stored."""
+    version: int = 479
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"127.0.0.1:{self.server.port}"
+
+    def will_answer(self, *codes: int) -> None:
+        """Answer the next sends with these codes."""
+        for code in codes:
+            self.answers.append(lambda command, code=code: command.reply(code, "scripted"))  # type: ignore[misc]
+
+    def send(self, connection: Connection, command: Command) -> Command | None:
+        """A send has come."""
+        self.sends.append(command)
+        script = self.answers.pop(0) if self.answers else stored
+        return self._stamped(script(command))
+
+    def other(self, connection: Connection, command: Command) -> Command | None:
+        """Anything else is fine."""
+        return self._stamped(command.reply())
+
+    def _stamped(self, reply: Command | None) -> Command | None:
+        if reply is not None:
+            reply.version = self.version
+        return reply
+
+
+@asynccontextmanager
+async def scripted_broker() -> AsyncIterator[ScriptedBroker]:
+    """A started one, stopped at the end."""
+    routes: dict[int, Callable[[Connection, Command], Command | None]] = {}
+    broker = ScriptedBroker(Server(Dispatch(routes), ListenConfig()))
+    routes.update({int(code): broker.other for code in RequestCode})
+    routes.update({int(code): broker.send for code in SENDS})
+    await broker.server.start()
+    try:
+        yield broker
+    finally:
+        await broker.server.stop()

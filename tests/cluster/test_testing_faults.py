@@ -111,6 +111,15 @@ async def test_a_lost_request_is_never_done(rocketmq: LocalBroker, peer: Peer) -
     assert rocketmq.messages("orders") == []
 
 
+async def test_a_cut_request_closes_its_connection_and_is_never_done(
+    rocketmq: LocalBroker, peer: Peer
+) -> None:
+    with rocketmq.faults.cut("send", times=1), pytest.raises(ConnectionLost):
+        await send_v2(peer)
+    await send_v2(peer)
+    rocketmq.assert_sent("orders", count=1)
+
+
 async def test_a_dropped_answer_leaves_the_request_done(rocketmq: LocalBroker, peer: Peer) -> None:
     with rocketmq.faults.drop("send"), pytest.raises(RpcTimeout):
         await send_v2(peer, timeout_ms=50)
@@ -127,7 +136,7 @@ async def test_a_delayed_answer_comes_late(rocketmq: LocalBroker, peer: Peer) ->
         await until(lambda: rocketmq.messages("orders"))
         assert not sending.done()
         assert (await sending).code == 0
-        assert time.monotonic() - began >= 0.1
+        assert time.monotonic() - began >= 0.09
 
 
 async def test_answers_come_twice(rocketmq: LocalBroker) -> None:
@@ -163,7 +172,7 @@ async def test_pulls_that_wait_already_come_again_to_meet_a_fault(
         assert fault.hits == 0
         began = time.monotonic()
         await pull(peer)
-        assert time.monotonic() - began >= 0.05
+        assert time.monotonic() - began >= 0.045
         assert fault.hits == 1
 
 

@@ -10,13 +10,15 @@ times, or the test is over. `hits` tells how many requests it met.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
 from pocketmq.testing.faulty_service import Action, Request, Rule, Traffic
-from pocketmq.testing.loop_thread import LoopThread
+from pocketmq.testing.flight import NotSettled
+from pocketmq.testing.loop_thread import LoopThread, Pending
 from pocketmq.testing.servers import Servers
 
 REQUESTS: Final[dict[str, frozenset[int]]] = {
@@ -49,6 +51,7 @@ _BROKERS_OWN: Final = frozenset(
 )
 _PULLS_AND_POPS: Final = REQUESTS["pull"] | REQUESTS["pop"]
 _WAIT_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 0.001
 
 Where = Callable[[Request], bool]
 
@@ -56,7 +59,8 @@ Where = Callable[[Request], bool]
 class Fault:
     """A fault that is set. Leaving its `with` block removes it."""
 
-    def __init__(self, rule: Rule | None, end: Callable[[], None]) -> None:
+    def __init__(self, thread: LoopThread, rule: Rule | None, end: Callable[[], None]) -> None:
+        self._thread = thread
         self._rule = rule
         self._end = end
         self._ended = False
@@ -65,6 +69,24 @@ class Fault:
     def hits(self) -> int:
         """How many requests it met so far."""
         return 0 if self._rule is None else self._rule.hits
+
+    def met(self, times: int = 1, *, timeout: float = 10) -> Pending[None]:
+        """Wait until it has met so many requests. In an async test await the result.
+
+        Raise NotSettled when that takes longer than `timeout` seconds.
+        """
+        __tracebackhide__ = True
+        return self._thread.wait_for(self._until_met(times, timeout), "fault.met()")
+
+    async def _until_met(self, times: int, timeout_seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        while self.hits < times:
+            if loop.time() > deadline:
+                raise NotSettled(
+                    f"the fault met {self.hits} requests in {timeout_seconds:g} s, not {times}"
+                )
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     def remove(self) -> None:
         """Set things right again. Doing so twice does no harm."""
@@ -120,6 +142,21 @@ class Faults:
     ) -> Fault:
         """Let requests never arrive."""
         return self._on(request, Action(loses=True), times, topic, group, where)
+
+    def cut(
+        self,
+        request: str | int,
+        *,
+        times: int | None = None,
+        topic: str | None = None,
+        group: str | None = None,
+        where: Where | None = None,
+    ) -> Fault:
+        """Close the connection that a request comes on, without doing what is asked for.
+
+        Clients hear of it at once, so a test need not wait for their timeouts.
+        """
+        return self._on(request, Action(closes=True), times, topic, group, where)
 
     def drop(
         self,
@@ -179,7 +216,7 @@ class Faults:
         """Let the broker refuse messages for want of disk space. What it has can be consumed."""
         reason = "no room on the disk (so a test wants it); free space or add disk"
         self._thread.call(lambda: self._servers.running.store.refuse_writes(reason))
-        return self._keep(Fault(None, lambda: self._thread.call(self._disk_has_room)))
+        return self._keep(Fault(self._thread, None, lambda: self._thread.call(self._disk_has_room)))
 
     def partition(self, *, clients: bool = True, broker: bool = True) -> Fault:
         """Cut the name server off from clients, from the broker, or from both.
@@ -199,12 +236,14 @@ class Faults:
             self._thread.call(lambda: self._name_server.remove(rule))
             self._thread.run(self._registered(True))
 
-        return self._keep(Fault(rule, heal))
+        return self._keep(Fault(self._thread, rule, heal))
 
     def broker_down(self) -> Fault:
         """Stop the broker, as for an upgrade, until the fault is removed."""
         self._thread.run(self._servers.stop_broker())
-        return self._keep(Fault(None, lambda: self._thread.run(self._servers.start_broker())))
+        return self._keep(
+            Fault(self._thread, None, lambda: self._thread.run(self._servers.start_broker()))
+        )
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -241,7 +280,7 @@ class Faults:
                 traffic.remove(rule)
 
         self._thread.call(add)
-        return self._keep(Fault(rule, lambda: self._thread.call(remove)))
+        return self._keep(Fault(self._thread, rule, lambda: self._thread.call(remove)))
 
     def _keep(self, fault: Fault) -> Fault:
         self._set.append(fault)

@@ -25,6 +25,7 @@ from pocketmq.testing.servers import Servers
 
 _PAUSE_SECONDS = 0.001
 _PAUSE_SECONDS_MAX = 0.02
+_HASTY_SECONDS = 0.1
 _CALM_SECONDS = 0.002
 _ASK_TIMEOUT_MS = 1000
 _CHECK_GRACE_SECONDS = 0.5
@@ -61,7 +62,7 @@ class Flight:
     async def settle(self, timeout_seconds: float) -> None:
         """Return when nothing is in flight. Raise NotSettled."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_seconds
+        began = loop.time()
         pause = _PAUSE_SECONDS
         calm_at: int | None = None
         while self.can_be_seen:
@@ -70,10 +71,12 @@ class Flight:
             if not reasons and calm_at == log_end:
                 return
             calm_at = None if reasons else log_end
-            if reasons and loop.time() > deadline:
+            waited = loop.time() - began
+            if reasons and waited > timeout_seconds:
                 raise NotSettled(_explained(reasons, timeout_seconds))
             await asyncio.sleep(pause if reasons else _CALM_SECONDS)
-            pause = min(pause * 1.5, _PAUSE_SECONDS_MAX)
+            if waited > _HASTY_SECONDS:
+                pause = min(pause * 1.5, _PAUSE_SECONDS_MAX)
 
     async def in_flight(self) -> list[str]:
         """What is in flight, one sentence each."""

@@ -6,6 +6,7 @@ They have the names of the fixtures one folder up, so a test reads the same in b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,16 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A name server and a broker with every model switched on."""
-    home = tmp_path_factory.mktemp("models")
-    if apache.wanted():
-        yield from apache_cluster(home, **SETTINGS, timerWheelEnable="true")
-        return
-    pocket = PocketCluster(home, *(f"{name}={value}" for name, value in SETTINGS.items()))
-    try:
-        pocket.start()
-        yield pocket
-    finally:
-        pocket.process.stop()
+    with _cluster(tmp_path_factory) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +49,31 @@ def drivers(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="session")
-def side_by_side(cluster: Cluster, drivers: Drivers, request: pytest.FixtureRequest) -> SideBySide:
+def side_by_side(
+    cluster: Cluster,
+    drivers: Drivers,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> SideBySide:
     """Plays a scenario for all selected clients at once."""
-    return SideBySide(cluster, drivers, request.session.items)
+
+    @contextmanager
+    def another() -> Iterator[tuple[Cluster, Drivers]]:
+        with _cluster(tmp_path_factory) as own, driver_pool(own, tmp_path_factory) as pool:
+            yield own, pool
+
+    return SideBySide(cluster, drivers, another, request.session.items)
+
+
+@contextmanager
+def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    home = tmp_path_factory.mktemp("models")
+    if apache.wanted():
+        yield from apache_cluster(home, **SETTINGS, timerWheelEnable="true")
+        return
+    pocket = PocketCluster(home, *(f"{name}={value}" for name, value in SETTINGS.items()))
+    try:
+        pocket.start()
+        yield pocket
+    finally:
+        pocket.process.stop()

@@ -9,8 +9,9 @@ starts with the first of all, plays behind the others with more drivers, and is 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.support.clients.peers import PEERS, Peer
 from tests.support.clients.servers import Cluster
 
 Drivers = Callable[[Peer, int], Driver]
+Clusters = Callable[[], AbstractContextManager[tuple[Cluster, Drivers]]]
 Scenario = Callable[["Stage"], None]
 
 SCENARIO_SECONDS_MAX = 150
@@ -36,11 +38,18 @@ class Stage:
     peer: Peer
     cluster: Cluster
     _drivers: Drivers
+    _clusters: Clusters
     _first_driver: int = 0
 
     def driver(self, number: int = 0) -> Driver:
         """The client's driver process of this number."""
         return self._drivers(self.peer, self._first_driver + number)
+
+    @contextmanager
+    def alone(self) -> Iterator[Stage]:
+        """A stage with a cluster of its own, which may be killed."""
+        with self._clusters() as (cluster, drivers):
+            yield Stage(self.peer, cluster, drivers, self._clusters)
 
     def topic(self, stem: str, queues: int = 4) -> str:
         """Create a topic and return its name, which fits a group too."""
@@ -71,6 +80,7 @@ class SideBySide:
 
     cluster: Cluster
     drivers: Drivers
+    clusters: Clusters
     items: Iterable[pytest.Item]
     _ended: dict[tuple[str, str], Future[None]] = field(default_factory=dict)
 
@@ -95,7 +105,7 @@ class SideBySide:
     ) -> None:
         pool = ThreadPoolExecutor(len(peers), thread_name_prefix="scenario")
         for peer in peers:
-            stage = Stage(peer, self.cluster, self.drivers, first_driver)
+            stage = Stage(peer, self.cluster, self.drivers, self.clusters, first_driver)
             self._ended[name, peer.name] = pool.submit(scenario, stage)
         pool.shutdown(wait=False)
 

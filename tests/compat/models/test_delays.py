@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from tests.compat.models.stage import Stage, bodies, numbered, tried_with
@@ -39,7 +40,7 @@ def test_a_message_comes_at_the_time_it_was_given(stage: Stage) -> None:
     driver, topic = stage.driver(), stage.topic("timed")
     driver.start_consumer(topic, topic, topic)
     start_ms = now_ms()
-    due = {
+    due: dict[str, dict[str, Any]] = {
         "by-clock": {"deliver_ms": start_ms + 4200},
         "by-delay": {"delay_ms": 2500},
         "by-seconds": {"delay_sec": 3},

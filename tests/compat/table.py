@@ -58,7 +58,8 @@ MODELS = {
     "restart": "A restart of the broker",
 }
 
-# The models in `tests/compat/models` that a client's driver has the verbs for.
+# The clients for which the tests in `tests/compat/models` are made, and of which models. What the
+# others can, and how, differs so much that `tests/compat/models/test_others_*.py` try it.
 DRIVEN: dict[str, frozenset[str]] = {
     "java-5.3.3": frozenset(MODELS),
     "java-4.9.8": frozenset(MODELS) - {"timer", "recall", "whole_batch", "pop"},
@@ -78,6 +79,29 @@ LACKS: dict[tuple[str, str], str] = {
     ("go", "lite_pull"): "the Java client's own interface",
     ("node", "lite_pull"): "the Java client's own interface",
     ("cpp", "lite_pull"): "the Java client's own interface",
+    ("go", "query"): "cannot look messages up, nor can its admin client",
+    ("node", "query"): "cannot look messages up",
+    ("cpp", "query"): "its C interface cannot look messages up",
+    ("node", "ordered"): "sends a key to one queue, but has no orderly listener and locks no queue",
+    ("go", "recall"): "knows no handle of a timed message",
+    ("node", "recall"): "knows no handle of a timed message",
+    ("cpp", "recall"): "knows no handle of a timed message",
+    ("node", "batch"): "sends messages one by one",
+    ("cpp", "batch"): "makes one message of a batch, in front of an Apache broker too",
+    ("go", "whole_batch"): "does not take a batch apart that is stored whole",
+    ("node", "whole_batch"): "does not take a batch apart that is stored whole",
+    ("cpp", "whole_batch"): "does not take a batch apart that is stored whole",
+    ("cpp", "sql"): "subscribes to tags only",
+    ("node", "transactions"): "has no transactions",
+    ("cpp", "transactions"): "the packaged library has no C interface for them",
+    ("node", "request_reply"): "has no requests",
+    ("cpp", "request_reply"): "has no requests",
+    ("go", "pop"): "speaks the protocol of 4.x, which has no POP",
+    ("node", "pop"): "speaks the protocol of 4.x, which has no POP",
+    ("cpp", "pop"): "speaks the protocol of 3.x, which has no POP",
+    ("cpp", "start"): "its C interface cannot choose; a group begins as the broker says",
+    ("node", "trace"): "has no trace",
+    ("cpp", "trace"): "has no trace",
 }
 
 

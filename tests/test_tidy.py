@@ -101,7 +101,13 @@ def test_every_source_file_is_used() -> None:
 
     The wire's vocabulary is complete by intent: captured sessions hold words no handler uses yet.
     """
-    ways_in = {"pocketmq", "pocketmq.__main__", "pocketmq.blocking", "pocketmq.cli.main", "pocketmq.testing.plugin"}
+    ways_in = {
+        "pocketmq",
+        "pocketmq.__main__",
+        "pocketmq.blocking",
+        "pocketmq.cli.main",
+        "pocketmq.testing.plugin",
+    }
     imported: set[str] = set()
     for path in _python_files("src"):
         imported |= _imports(path)

@@ -114,7 +114,8 @@ def _after_fork() -> None:
         client.forget()
 
 
-def _at_exit() -> None:
+def close_all() -> None:
+    """Close all plain clients of this process and end their thread, as the exit does."""
     global _background
     running = _background
     if running is None:
@@ -135,4 +136,4 @@ def _close_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-atexit.register(_at_exit)
+atexit.register(close_all)

@@ -42,6 +42,7 @@ class Consumer(Facade[AsyncConsumer]):
         self._handler: Any = None
         self._loops: dict[int, _Loop] = {}
         self._wanted_to_stop = threading.Event()
+        self._runs = False
         super().__init__(lambda: self._made(args, kwargs))
 
     def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncConsumer:
@@ -75,14 +76,21 @@ class Consumer(Facade[AsyncConsumer]):
         self._wanted_to_stop.set()
 
     def stop(self) -> None:
-        """Finish what is being handled, commit positions and leave the group."""
-        self.close()
+        """Finish what is being handled, commit positions and leave the group.
+
+        While `run` is active, this tells it to do so and returns at once; handlers may call it.
+        """
+        if self._runs:
+            self._wanted_to_stop.set()
+        else:
+            self.close()
 
     def forget(self) -> None:
         """Called in a forked child: what was started belongs to the parent."""
         super().forget()
         self._loops = {}
         self._wanted_to_stop = threading.Event()
+        self._runs = False
 
     def run(self) -> None:
         """Start, and return when `stop` was called or the process was told to end.
@@ -90,11 +98,13 @@ class Consumer(Facade[AsyncConsumer]):
         On the main thread Ctrl-C and SIGTERM stop the consumer gracefully.
         """
         self.start()
+        self._runs = True
         try:
             with _signals_set(self._wanted_to_stop):
                 self._wanted_to_stop.wait()
         finally:
-            self.stop()
+            self._runs = False
+            self.close()
 
     # -- receiving --------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pocketmq.client.consumer import Consumer as Consumer
     from pocketmq.client.consuming import ConsumerOptions as ConsumerOptions
     from pocketmq.client.hooks import Hook as Hook
+    from pocketmq.client.lite_pull import LitePullConsumer as LitePullConsumer
     from pocketmq.client.messages import Message as Message
     from pocketmq.client.messages import MessageQueue as MessageQueue
     from pocketmq.client.messages import ReceivedMessage as ReceivedMessage
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     from pocketmq.client.offsets import FileOffsets as FileOffsets
     from pocketmq.client.outcomes import Reject as Reject
     from pocketmq.client.outcomes import RetryIn as RetryIn
+    from pocketmq.client.pop_consumer import PopConsumer as PopConsumer
     from pocketmq.client.producer import Producer as Producer
+    from pocketmq.client.pull_consumer import PullConsumer as PullConsumer
+    from pocketmq.client.pull_consumer import PulledMessages as PulledMessages
     from pocketmq.client.sending import ProducerOptions as ProducerOptions
     from pocketmq.client.subscriptions import Sql as Sql
     from pocketmq.client.transactions import Transaction as Transaction
@@ -50,13 +54,17 @@ _PLACES = {
     "Credentials": "pocketmq.security",
     "FileOffsets": "pocketmq.client.offsets",
     "Hook": "pocketmq.client.hooks",
+    "LitePullConsumer": "pocketmq.client.lite_pull",
     "MachineRoom": "pocketmq.client.allocation",
     "MachineRoomNearby": "pocketmq.client.allocation",
     "Message": "pocketmq.client.messages",
     "MessageQueue": "pocketmq.client.messages",
     "PocketMQError": "pocketmq.errors",
+    "PopConsumer": "pocketmq.client.pop_consumer",
     "Producer": "pocketmq.client.producer",
     "ProducerOptions": "pocketmq.client.sending",
+    "PullConsumer": "pocketmq.client.pull_consumer",
+    "PulledMessages": "pocketmq.client.pull_consumer",
     "ReceivedMessage": "pocketmq.client.messages",
     "Reject": "pocketmq.client.outcomes",
     "RetryIn": "pocketmq.client.outcomes",

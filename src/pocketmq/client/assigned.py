@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pocketmq.client.consuming import ConsumerOptions, StartFrom, start_ms
 from pocketmq.client.instance import Instance
@@ -24,11 +24,8 @@ from pocketmq.errors import ClientError, PocketMQError
 from pocketmq.filtering.subscriptions import Subscription
 from pocketmq.message import properties as names
 from pocketmq.message.topics import is_retry_topic, without_namespace
-from pocketmq.protocol.requests.pull import COMMIT_OFFSET_VALID
 
 _log = logging.getLogger(__name__)
-
-__all__ = ["COMMIT_OFFSET_VALID", "AssignedQueues", "GroupSession"]
 
 Deliver = Callable[[ProcessQueue, list[ReceivedMessage]], None]
 
@@ -48,8 +45,9 @@ class GroupSession:
     ordered: bool = False
     commits_on_pull: bool = True
     """Whether pulls carry the position along. False where the user commits."""
+    commits_on_leave: bool = True
+    """Whether the position of a queue is committed when it is given back."""
     started_ms: int = 0
-    user_subscriptions: list[str] = field(default_factory=list)
 
     def address_of(self, queue: MessageQueue, broker_id: int = 0) -> str | None:
         """The address to ask about a queue."""
@@ -172,7 +170,6 @@ class AssignedQueues:
             session.subscriptions[queue.topic],
             offset,
             session.options.limits(1, ordered=session.ordered),
-            without_namespace(queue.topic, instance.config.namespace),
         )
         if queue.topic in self._paused_topics or queue in self._paused_queues:
             held.pause()
@@ -194,16 +191,7 @@ class AssignedQueues:
         return held
 
     def _prepare(self, held: ProcessQueue, messages: list[ReceivedMessage]) -> None:
-        """Give messages the topic that users know."""
-        if is_retry_topic(held.queue.topic):
-            namespace = self._session.instance.config.namespace
-            for message in messages:
-                origin = message.properties.get(names.RETRY_TOPIC)
-                if origin:
-                    message.topic = without_namespace(origin, namespace)
-        elif held.topic != held.queue.topic:
-            for message in messages:
-                message.topic = held.topic
+        present(messages, held.queue.topic, self._session.instance.config.namespace)
 
     def _share_limits(self, topic: str) -> None:
         mine = [held for held in self.held() if held.queue.topic == topic]
@@ -232,7 +220,8 @@ class AssignedQueues:
             if idle is not None and self.locks is not None:
                 # Another consumer must not begin before the message in hand is finished.
                 await asyncio.wait([idle], timeout=self._session.options.stop_timeout_ms / 1000)
-            await self._store.commit({held.queue: held.commit_offset}, wait=True)
+            if self._session.commits_on_leave:
+                await self._store.commit({held.queue: held.commit_offset}, wait=True)
         except PocketMQError as error:
             _log.warning("position not committed queue=%s: %s", held.queue, error)
         finally:
@@ -343,6 +332,20 @@ class AssignedQueues:
     def paused(self) -> list[MessageQueue]:
         """The assigned queues that are paused."""
         return sorted(held.queue for held in self.held() if held.paused)
+
+
+def present(messages: Iterable[ReceivedMessage], topic: str, namespace: str) -> None:
+    """Give messages stored under a topic the one that users know: the original one of a retry,
+    and none with a namespace."""
+    if is_retry_topic(topic):
+        for message in messages:
+            origin = message.properties.get(names.RETRY_TOPIC)
+            if origin:
+                message.topic = without_namespace(origin, namespace)
+    elif namespace:
+        plain = without_namespace(topic, namespace)
+        for message in messages:
+            message.topic = plain
 
 
 def _error(task: asyncio.Task[None]) -> BaseException | None:

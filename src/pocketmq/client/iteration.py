@@ -124,7 +124,7 @@ class Inbox:
         held = _held(message)
         ending = self._ending
         verdict: Verdict = RetryIn(ending.rules.retry_in) if error is not None else None
-        ending.end(context, verdict or held.verdicts.get(message.queue_offset), error)
+        ending.end(context, verdict or held.verdict_for(message), error)
         done = self._done.get(id(message))
         if done is not None:
             if not done.done():

@@ -50,7 +50,6 @@ class ProcessQueue:
         "paused",
         "queue",
         "subscription",
-        "topic",
         "verdicts",
     )
 
@@ -60,13 +59,10 @@ class ProcessQueue:
         subscription: Subscription,
         offset: int,
         limits: QueueLimits,
-        topic: str = "",
     ) -> None:
         self.queue = queue
         self.subscription = subscription
         self.limits = limits
-        self.topic = topic or queue.topic
-        """The topic as users see it; of a retry queue, that queue's own."""
         self.bytes = 0
         self.dropped = False
         self.paused = False
@@ -199,3 +195,7 @@ class ProcessQueue:
     def take_verdict(self, message: ReceivedMessage) -> Verdict:
         """What was asked for by a method of the message."""
         return self.verdicts.pop(message.queue_offset, None)
+
+    def verdict_for(self, message: ReceivedMessage) -> Verdict:
+        """The same, without taking it."""
+        return self.verdicts.get(message.queue_offset)

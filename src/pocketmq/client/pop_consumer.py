@@ -1,0 +1,240 @@
+"""The popping consumer: brokers hand out messages one by one, to whoever of the group asks.
+
+    async with PopConsumer("127.0.0.1:9876", group="billing", topics="orders") as consumer:
+        for message in await consumer.receive(wait=10):
+            ...
+            await consumer.ack(message)
+
+There are no queues to share, so any number of members can work on one queue. A message that was
+handed out is hidden for `invisible` seconds; one that is not acknowledged by then comes again. With
+a handler, or in an `async for` loop, messages are acknowledged when they are handled, and hidden
+for longer while they are. Needs brokers from RocketMQ 5.0 on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import ssl
+from collections.abc import Iterable
+from datetime import timedelta
+from types import TracebackType
+from typing import Final, Literal
+
+from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
+from pocketmq.client.consuming import ConsumerOptions, RetryRules
+from pocketmq.client.handling import Handler
+from pocketmq.client.hooks import Hook, Hooks
+from pocketmq.client.instance import Instance
+from pocketmq.client.iteration import Messages
+from pocketmq.client.messages import Delay, ReceivedMessage
+from pocketmq.client.pop_running import POP_ATTEMPTS_MAX, PopPlan, RunningPops
+from pocketmq.client.popped import PoppedQueue
+from pocketmq.client.subscriptions import Topics, parse_topics
+from pocketmq.clock import Clock, SystemClock
+from pocketmq.errors import ClientClosed, ClientError, ConfigError
+from pocketmq.message.topics import group_problem, with_namespace
+from pocketmq.security import Credentials
+
+_log = logging.getLogger(__name__)
+
+INVISIBLE_SECONDS: Final = 60.0
+
+
+class PopConsumer:
+    """A member of a group whose messages are popped.
+
+    `handler`, `concurrency`, `retry_in`, `max_attempts` and `hooks` are as for `Consumer`.
+    `invisible` is how long a message stays hidden after it was handed out; `in_hand_max` how many
+    may be in hand for each topic and broker. Raise ConfigError or SubscriptionInvalid for what
+    cannot work.
+    """
+
+    def __init__(
+        self,
+        name_servers: NameServers | ClientConfig = "",
+        *,
+        group: str,
+        topics: Topics,
+        handler: Handler | None = None,
+        concurrency: int = 20,
+        invisible: float = INVISIBLE_SECONDS,
+        in_hand_max: int = 96,
+        start_from: Literal["first", "last"] = "last",
+        retry_in: Delay | None = None,
+        max_attempts: int = POP_ATTEMPTS_MAX,
+        hooks: Iterable[Hook] = (),
+        options: ConsumerOptions | None = None,
+        credentials: Credentials | None = None,
+        tls: ssl.SSLContext | TlsConfig | bool | None = None,
+        namespace: str = "",
+        instance: str = "",
+        clock: Clock | None = None,
+    ) -> None:
+        config = ClientConfig.of(
+            name_servers, credentials=credentials, tls=tls, namespace=namespace, instance=instance
+        )
+        problem = group_problem(group)
+        if problem is not None:
+            raise ConfigError(problem)
+        if concurrency < 1 or in_hand_max < 1 or invisible < 1:
+            raise ConfigError("concurrency, in_hand_max and invisible must be 1 or more")
+        if start_from not in ("first", "last"):
+            raise ConfigError("pops start from 'first' or 'last'")
+        options = options or ConsumerOptions()
+        options.check()
+        rules = RetryRules(retry_in, max_attempts)
+        rules.check()
+        clock = clock or SystemClock()
+        subscriptions = parse_topics(topics, config.namespace, clock.now_ms())
+        if not subscriptions:
+            raise ConfigError("no topic is given; pass topics=")
+        self.group = group
+        self._plan = PopPlan(
+            config,
+            options,
+            with_namespace(config.namespace, group),
+            subscriptions,
+            handler,
+            concurrency,
+            round(invisible * 1000),
+            in_hand_max,
+            start_from == "first",
+            rules,
+            Hooks(hooks),
+            clock,
+        )
+        self._parts: RunningPops | None = None
+        self._turns = itertools.count()
+        self._stopped: asyncio.Event | None = None
+
+    # -- starting and stopping --------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Join the group. Raise NameServersUnreachable when none answers."""
+        if self._parts is not None:
+            raise ClientClosed("this consumer has started already")
+        instance = Instance.obtain(self._plan.client_config, consumer_group=self._plan.group)
+        parts = RunningPops(self._plan, instance)
+        try:
+            await parts.start()
+        except BaseException:
+            await parts.stop(0.0)
+            raise
+        self._parts = parts
+        self._stopped = asyncio.Event()
+
+    async def stop(self) -> None:
+        """Finish what is being handled, acknowledge it and leave the group."""
+        parts, self._parts = self._parts, None
+        if parts is None:
+            return
+        await parts.stop(self._plan.options.stop_timeout_ms / 1000)
+        assert self._stopped is not None
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """Start, and return when `stop` was called. Cancelling stops the consumer."""
+        if self._plan.handler is None:
+            raise ConfigError("run() needs a handler; without one, iterate or call receive()")
+        if self._parts is None:
+            await self.start()
+        assert self._stopped is not None
+        try:
+            await self._stopped.wait()
+        finally:
+            await self.stop()
+
+    async def __aenter__(self) -> PopConsumer:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._parts is not None and self._parts.inbox is not None:
+            self._parts.inbox.settle_all(error)
+        await self.stop()
+
+    def _running(self) -> RunningPops:
+        if self._parts is None:
+            raise ClientClosed("this consumer does not run; use `async with`, or start() first")
+        return self._parts
+
+    # -- messages ---------------------------------------------------------------------------
+
+    def __aiter__(self) -> Messages:
+        return self.messages()
+
+    def messages(self, *, idle: float | None = None) -> Messages:
+        """The messages, for `async for`; see `Consumer.messages`."""
+        parts = self._running()
+        if parts.inbox is None:
+            raise ConfigError("this consumer has a handler, so it cannot be iterated over")
+        parts.begin()
+        return Messages(parts.inbox, idle)
+
+    async def receive(
+        self, messages_max: int = 32, *, wait: float | timedelta = 15.0
+    ) -> list[ReceivedMessage]:
+        """Messages to handle and `ack`; an empty list when none came in time.
+
+        Topics and brokers take turns. Nothing is acknowledged or hidden for longer by itself.
+        """
+        parts = self._running()
+        if self._plan.handler is not None or parts.is_flowing:
+            raise ConfigError("this consumer handles messages itself; receive() is for others")
+        seconds = wait.total_seconds() if isinstance(wait, timedelta) else wait
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while True:
+            await parts.refresh()
+            sources = parts.sources()
+            share = (deadline - loop.time()) / max(1, len(sources))
+            for _ in sources:
+                source = sources[next(self._turns) % len(sources)]
+                found = await parts.pop_once(source, messages_max, max(0.0, share))
+                if found:
+                    return found
+            if loop.time() >= deadline:
+                return []
+            if not sources:
+                await asyncio.sleep(min(0.5, max(0.0, deadline - loop.time())))
+
+    async def ack(self, message: ReceivedMessage) -> None:
+        """Say that a message is consumed. Raises what goes wrong; it then comes again."""
+        await _source(message).acknowledge_now(message)
+
+    async def change_invisible(self, message: ReceivedMessage, seconds: float | timedelta) -> None:
+        """Hide a message for so long from now: more time to handle it, or a delay until the next
+        attempt."""
+        if isinstance(seconds, timedelta):
+            seconds = seconds.total_seconds()
+        await _source(message).hide(message, seconds)
+
+    def receipt_handle(self, message: ReceivedMessage) -> str:
+        """The handle that stands for a message in hand, as brokers read it."""
+        return _source(message).receipt(message).handle
+
+    # -- looking ----------------------------------------------------------------------------
+
+    @property
+    def client_id(self) -> str:
+        """What brokers know this consumer by."""
+        return self._running().instance.client_id
+
+    @property
+    def in_hand(self) -> int:
+        """How many messages are handed out and not finished."""
+        return sum(source.count for source in self._running().sources())
+
+
+def _source(message: ReceivedMessage) -> PoppedQueue:
+    source = message.context
+    if not isinstance(source, PoppedQueue):
+        raise ClientError("this message was not popped, so there is nothing to acknowledge")
+    return source

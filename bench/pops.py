@@ -202,10 +202,10 @@ def measure(peer: Peer, options: argparse.Namespace) -> tuple[float, float]:
         selector.register(one.socket, selectors.EVENT_READ, one)
         one.pop()
     _run(selector, options.warm_seconds)
-    before, cpu = tally.acknowledged, _cpu_seconds(peer.pids)
+    before, cpu = tally.acknowledged, cpu_seconds(peer.pids)
     took = _run(selector, options.seconds)
     done = tally.acknowledged - before
-    cpu = _cpu_seconds(peer.pids) - cpu
+    cpu = cpu_seconds(peer.pids) - cpu
     for key in list(selector.get_map().values()):
         key.data.socket.close()
     if tally.refused:
@@ -221,7 +221,8 @@ def _run(selector: selectors.BaseSelector, seconds: float) -> float:
     return took
 
 
-def _cpu_seconds(pids: Sequence[int]) -> float:
+def cpu_seconds(pids: Sequence[int]) -> float:
+    """Processor time that processes have used."""
     ticks = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -54,7 +54,7 @@ class Dispatch:
             return error_reply(command, error, connection)
         if served is None or isinstance(served, Command):
             return served
-        return _guarded(connection, command, served)
+        return guarded(connection, command, served)
 
     def connected(self, connection: Connection) -> None:
         """Nothing to prepare for a new connection."""
@@ -65,7 +65,8 @@ class Dispatch:
             self._on_disconnect(connection)
 
 
-async def _guarded(connection: Connection, command: Command, served: Awaitable[Reply]) -> Reply:
+async def guarded(connection: Connection, command: Command, served: Awaitable[Reply]) -> Reply:
+    """What a handler answers later, or the answer to what it raises."""
     try:
         return await served
     except Exception as error:  # noqa: BLE001 - the edge of every handler

@@ -21,9 +21,13 @@ from pocketmq.errors import Refused, StoreError
 from pocketmq.message.ids import decode_offset_message_id
 from pocketmq.message.topics import CHECK_MAX_TOPIC, HALF_TOPIC
 from pocketmq.net import Connection, Handler
+from pocketmq.net.connection import EncodedReply, FrameHandler
+from pocketmq.net.dispatch import error_reply, guarded
 from pocketmq.protocol.codes import RequestCode, ResponseCode
-from pocketmq.protocol.command import FLAG_ONEWAY, Command
+from pocketmq.protocol.command import FLAG_ONEWAY, FLAG_RESPONSE, Command
 from pocketmq.protocol.fields import decode_fields
+from pocketmq.protocol.framing import Frame, encode_frame, frame_to_command
+from pocketmq.protocol.replies import encode_ok
 from pocketmq.protocol.requests.transactions import (
     COMMIT,
     ROLLBACK,
@@ -64,18 +68,48 @@ class TransactionsHandler:
             RequestCode.RESUME_CHECK_HALF_MESSAGE: self.resume,
         }
 
+    def frame_handlers(self) -> Mapping[int, FrameHandler]:
+        """Ends are as many as transactions, and nearly all are of a half message just stored."""
+        return {RequestCode.END_TRANSACTION: self.end_frame}
+
+    def end_frame(self, connection: Connection, data: bytes, frame: Frame) -> EncodedReply:
+        """The same as `end`, short of a `Command`."""
+        flag = frame[2]
+        fields: Mapping[str, str] = frame[7]  # type: ignore[assignment]
+        if flag & FLAG_RESPONSE:
+            return None
+        decided = fields.get("commitOrRollback")
+        try:
+            if (
+                decided in _DECISIONS
+                and not self._is_replica
+                and self._transactions.end_recent(fields, decided == _COMMIT)
+            ):
+                return None if flag & FLAG_ONEWAY else encode_ok(frame[3], frame[1])
+        except StoreError as error:
+            refusal = send_refusals.from_store(error)
+            return self._refusal(connection, frame_to_command(data, frame), refusal)
+        command = frame_to_command(data, frame)
+        try:
+            served = self.end(connection, command)
+        except Exception as error:  # noqa: BLE001 - the edge of this handler
+            return self._refusal(connection, command, error)
+        if served is None:
+            return None
+        if isinstance(served, Command):
+            return None if flag & FLAG_ONEWAY else encode_frame(served)
+        connection.answer_later(command, guarded(connection, command, served))
+        return None
+
+    @staticmethod
+    def _refusal(connection: Connection, command: Command, error: Exception) -> EncodedReply:
+        reply = error_reply(command, error, connection)
+        return None if command.flag & FLAG_ONEWAY else encode_frame(reply)
+
     def end(
         self, connection: Connection, command: Command
     ) -> Command | Awaitable[Command | None] | None:
         """Commit or roll back. Raise Refused."""
-        decided = command.fields.get("commitOrRollback")
-        if decided in _DECISIONS and not self._is_replica:
-            try:
-                ended = self._transactions.end_recent(command.fields, commit=decided == _COMMIT)
-            except StoreError as error:
-                raise send_refusals.from_store(error) from None
-            if ended:
-                return None if command.flag & FLAG_ONEWAY else command.reply()
         request = decode_fields(EndTransactionRequest, command.fields)
         decision = request.commit_or_rollback
         if decision not in (UNKNOWN, COMMIT, ROLLBACK):

@@ -128,7 +128,7 @@ class TransactionService:
         """A half message meant for a topic counts as open again."""
         self._table.add(topic, 1)
 
-    def end_recent(self, fields: Mapping[str, str], *, commit: bool) -> bool:
+    def end_recent(self, fields: Mapping[str, str], commit: bool) -> bool:
         """End a half message that is still in memory, as the fields of a request say.
 
         False: that cannot be done here, so `end` must decide. Raise StoreError.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from pocketmq import _speedups
@@ -74,6 +74,22 @@ _plain = st.fixed_dictionaries(
         "extra": st.sampled_from(({}, {"j": "2", "k": "true", "l": "5"})),
     }
 )
+# So much in one read that the log has to make room in the middle of it, and to begin a new file.
+_MUCH: list[dict[str, Any]] = [
+    {
+        "code": 310,
+        "serialization": 1,
+        "flag": 0,
+        "topic": "orders",
+        "queue": 0,
+        "sys_flag": 0,
+        "batch": False,
+        "properties": _PROPERTIES[0],
+        "body": body,
+        "extra": {},
+    }
+    for body in ("small", "big") * 80
+]
 _cuts = st.lists(st.integers(1, 8000), max_size=12)
 _sends = _plain | _plain | _plain | _plain | _odd
 
@@ -209,6 +225,7 @@ def free_port() -> int:
     sends=st.lists(_sends, min_size=1, max_size=40),
     cuts=st.lists(st.integers(1, 8000), max_size=12),
 )
+@example(sends=_MUCH, cuts=[])
 async def test_the_leaf_and_the_handler_log_and_answer_the_same(
     mode: str, sends: list[dict[str, Any]], cuts: list[int]
 ) -> None:
@@ -235,3 +252,4 @@ async def test_the_leaf_and_the_handler_log_and_answer_the_same(
         found[way] = (without_made_keys(log), sorted(map(without_made_keys, said)))
     assert found["read"] == found["handler"]
     assert found["turn"] == found["handler"]
+

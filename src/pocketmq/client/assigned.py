@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from pocketmq.client.codecs.registry import Codecs
 from pocketmq.client.consuming import ConsumerOptions, StartFrom, start_ms
 from pocketmq.client.instance import Instance
 from pocketmq.client.locks import QueueLocks
@@ -48,6 +49,8 @@ class GroupSession:
     commits_on_leave: bool = True
     """Whether the position of a queue is committed when it is given back."""
     started_ms: int = 0
+    codecs: Codecs | None = None
+    """What the values of bodies are decoded with."""
 
     def address_of(self, queue: MessageQueue, broker_id: int = 0) -> str | None:
         """The address to ask about a queue."""
@@ -191,7 +194,8 @@ class AssignedQueues:
         return held
 
     def _prepare(self, held: ProcessQueue, messages: list[ReceivedMessage]) -> None:
-        present(messages, held.queue.topic, self._session.instance.config.namespace)
+        session = self._session
+        present(messages, held.queue.topic, session.instance.config.namespace, session.codecs)
 
     def _share_limits(self, topic: str) -> None:
         mine = [held for held in self.held() if held.queue.topic == topic]
@@ -334,9 +338,14 @@ class AssignedQueues:
         return sorted(held.queue for held in self.held() if held.paused)
 
 
-def present(messages: Iterable[ReceivedMessage], topic: str, namespace: str) -> None:
+def present(
+    messages: Iterable[ReceivedMessage], topic: str, namespace: str, codecs: Codecs | None = None
+) -> None:
     """Give messages stored under a topic the one that users know: the original one of a retry,
-    and none with a namespace."""
+    and none with a namespace. Give them the consumer's codecs."""
+    if codecs is not None:
+        for message in messages:
+            message.codecs = codecs
     if is_retry_topic(topic):
         for message in messages:
             origin = message.properties.get(names.RETRY_TOPIC)

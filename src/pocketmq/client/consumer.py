@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from pocketmq.client.allocation import AllocationStrategy, strategy_of
 from pocketmq.client.assigned import GroupSession
+from pocketmq.client.codecs.registry import Codec, Codecs, codecs_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.consuming import ConsumerOptions, RetryRules, StartFrom, start_ms, start_name
 from pocketmq.client.explain import explain_consumer
@@ -55,7 +56,8 @@ class Consumer:
     `start_from` counts for a group without a position. `retry_in` and `max_attempts` are for
     messages whose handler fails; see `RetryIn`. `allocation` shares queues among the members; see
     `pocketmq.client.allocation`. `offsets` is a file or a store of your own for positions, instead
-    of the brokers. Raise ConfigError or SubscriptionInvalid for what cannot work.
+    of the brokers. `codec` decodes bodies for `message.value`: one for all topics, such as "json",
+    or `Codecs`. Raise ConfigError or SubscriptionInvalid for what cannot work.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Consumer:
         max_attempts: int | None = None,
         allocation: str | AllocationStrategy = "averagely",
         offsets: str | Path | OffsetStore | None = None,
+        codec: Codecs | Codec | str | None = None,
         hooks: Iterable[Hook] = (),
         options: ConsumerOptions | None = None,
         credentials: Credentials | None = None,
@@ -114,6 +117,7 @@ class Consumer:
             offsets,
             Hooks(hooks),
             clock,
+            codecs_of(codec),
         )
         self._parts: RunningConsumer | None = None
         self._stopped: asyncio.Event | None = None
@@ -261,7 +265,9 @@ class Consumer:
     async def explain(self) -> str:
         """The consumer's state in plain words: servers, queues, positions, lag, problems."""
         parts = self._running()
-        return await explain_consumer(parts.instance, parts.member)
+        text = await explain_consumer(parts.instance, parts.member)
+        problems = [f"{place}: {problem}." for place, problem in self.problems().items()]
+        return "\n".join([text, *problems])
 
     @property
     def session(self) -> GroupSession:

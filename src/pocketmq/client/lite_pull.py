@@ -21,6 +21,7 @@ from types import TracebackType
 
 from pocketmq.client.allocation import AllocationStrategy, strategy_of
 from pocketmq.client.assigned import AssignedQueues, GroupSession
+from pocketmq.client.codecs.registry import Codec, Codecs, codecs_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.consuming import ConsumerOptions, StartFrom, start_ms, start_name
 from pocketmq.client.instance import Instance
@@ -60,6 +61,7 @@ class LitePullConsumer:
         allocation: str | AllocationStrategy = "averagely",
         offsets: str | Path | OffsetStore | None = None,
         changed: Changed | None = None,
+        codec: Codecs | Codec | str | None = None,
         options: ConsumerOptions | None = None,
         credentials: Credentials | None = None,
         tls: ssl.SSLContext | TlsConfig | bool | None = None,
@@ -84,6 +86,7 @@ class LitePullConsumer:
         self._strategy = strategy_of(allocation)
         self._store_given = offsets
         self._changed = changed
+        self._codecs = codecs_of(codec)
         self._subscriptions = parse_topics(topics, self._config.namespace, self._clock.now_ms())
         self._shares = bool(self._subscriptions)
         self._ready: deque[ReceivedMessage] = deque()
@@ -110,6 +113,7 @@ class LitePullConsumer:
             commits_on_pull=False,
             commits_on_leave=self.auto_commit,
             started_ms=self._clock.now_ms(),
+            codecs=self._codecs,
         )
         self._store = self._offset_store(session)
         self._assigned = AssignedQueues(session, self._store, self._offer, dropped=self._drop)

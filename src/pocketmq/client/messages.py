@@ -6,15 +6,18 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from pocketmq.client.compression import decompress
-from pocketmq.errors import ClientError
+from pocketmq.errors import BodyUndecodable, ClientError
 from pocketmq.message import properties as names
 from pocketmq.message.flags import COMPRESSED
 from pocketmq.message.ids import offset_message_id, unpack_host
 from pocketmq.message.properties import decode_property_bytes
 from pocketmq.protocol.bodies.queues import MessageQueue
+
+if TYPE_CHECKING:
+    from pocketmq.client.codecs.registry import Codecs, Decoded
 
 __all__ = ["Delay", "Message", "MessageQueue", "ReceivedMessage", "SendReceipt", "SendStatus"]
 
@@ -111,11 +114,13 @@ class ReceivedMessage:
 
     __slots__ = (
         "_body",
+        "_decoded",
         "_properties",
         "body_crc",
         "born_host_packed",
         "born_timestamp_ms",
         "broker_name",
+        "codecs",
         "context",
         "flag",
         "log_offset",
@@ -193,6 +198,11 @@ class ReceivedMessage:
                 known = bytes(self.raw_body)
             self._body = known
         return known
+
+    @property
+    def value(self) -> Any:
+        """What the body means: see `decoded`. Bytes as they came when it cannot be decoded."""
+        return self.decoded.value
 
     @property
     def text(self) -> str:

@@ -22,6 +22,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Final, Literal
 
+from pocketmq.client.codecs.registry import Codec, Codecs, codecs_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.consuming import ConsumerOptions, RetryRules
 from pocketmq.client.handling import Handler
@@ -64,6 +65,7 @@ class PopConsumer:
         start_from: Literal["first", "last"] = "last",
         retry_in: Delay | None = None,
         max_attempts: int = POP_ATTEMPTS_MAX,
+        codec: Codecs | Codec | str | None = None,
         hooks: Iterable[Hook] = (),
         options: ConsumerOptions | None = None,
         credentials: Credentials | None = None,
@@ -103,6 +105,7 @@ class PopConsumer:
             start_from == "first",
             rules,
             Hooks(hooks),
+            codecs_of(codec),
             clock,
         )
         self._parts: RunningPops | None = None

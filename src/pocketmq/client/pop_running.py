@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pocketmq.client.assigned import GroupSession, present
+from pocketmq.client.codecs.registry import Codecs
 from pocketmq.client.concurrent import ConcurrentWorkers
 from pocketmq.client.config import ClientConfig
 from pocketmq.client.consuming import FROM_FIRST, FROM_LAST, ConsumerOptions, RetryRules
@@ -54,6 +55,7 @@ class PopPlan:
     from_first: bool
     rules: RetryRules
     hooks: Hooks
+    codecs: Codecs | None
     clock: Clock
 
 
@@ -240,7 +242,8 @@ class RunningPops:
         messages, others = wanted(popped.messages, source.subscription)
         source.finish_all(others)  # tags that only look alike are nothing to us
         for message in messages:
-            present([message], message.stored_topic, plan.client_config.namespace)
+            space = plan.client_config.namespace
+            present([message], message.stored_topic, space, plan.codecs)
         return messages
 
     async def _renew(self) -> None:

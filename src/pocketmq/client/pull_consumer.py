@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from pocketmq.client.assigned import present
+from pocketmq.client.codecs.registry import Codec, Codecs, codecs_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.consuming import start_ms
 from pocketmq.client.instance import Instance
@@ -49,6 +50,7 @@ class PullConsumer:
         name_servers: NameServers | ClientConfig = "",
         *,
         group: str,
+        codec: Codecs | Codec | str | None = None,
         credentials: Credentials | None = None,
         tls: ssl.SSLContext | TlsConfig | bool | None = None,
         namespace: str = "",
@@ -64,6 +66,7 @@ class PullConsumer:
         self.group = group
         self._group = with_namespace(self._config.namespace, group)
         self._clock = clock or SystemClock()
+        self._codecs = codecs_of(codec)
         self._instance: Instance | None = None
 
     async def start(self) -> None:
@@ -161,7 +164,7 @@ class PullConsumer:
             wait_ms=round(seconds * 1000),
         )
         messages, _ = wanted(found.messages, subscription)
-        present(messages, queue.topic, self._config.namespace)
+        present(messages, queue.topic, self._config.namespace, self._codecs)
         return PulledMessages(messages, found.next_offset, found.min_offset, found.max_offset)
 
     async def retry(self, message: ReceivedMessage, in_: Delay | None = None) -> None:

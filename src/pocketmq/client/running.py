@@ -14,6 +14,7 @@ from typing import Protocol
 
 from pocketmq.client.allocation import AllocationStrategy
 from pocketmq.client.assigned import AssignedQueues, GroupSession
+from pocketmq.client.codecs.registry import Codecs
 from pocketmq.client.concurrent import ConcurrentWorkers
 from pocketmq.client.config import ClientConfig
 from pocketmq.client.consuming import ConsumerOptions, RetryRules, StartFrom
@@ -86,6 +87,7 @@ class ConsumerPlan:
     strategy: AllocationStrategy
     store: str | Path | OffsetStore | None
     hooks: Hooks
+    codecs: Codecs | None
     clock: Clock
 
 
@@ -104,6 +106,7 @@ class RunningConsumer:
             broadcast=plan.broadcast,
             ordered=plan.orderly,
             started_ms=plan.clock.now_ms(),
+            codecs=plan.codecs,
         )
         if not plan.broadcast:
             retries = parse_subscription(retry_topic(plan.group), "*", version=plan.clock.now_ms())
@@ -231,6 +234,7 @@ class RunningConsumer:
             self.plan.options.limits(1, ordered=False),
         )
         held.add([message], message.queue_offset + 1)
+        message.codecs = self.plan.codecs
         item = message if self.plan.batch == 1 else [message]
         if is_async(handler):
             verdict = verdict_of(await handler(item))

@@ -1,7 +1,7 @@
 """Which codec a body is for: the one its message names, else its topic's, else the default.
 
-A producer names the codec in the property CONTENT_TYPE when a call chose another than the topic's. A
-body that cannot be decoded is handed over as it came, with the reason.
+A producer names the codec in the property CONTENT_TYPE when a call chose another than the topic's.
+A body that cannot be decoded is handed over as it came, with the reason.
 """
 
 from __future__ import annotations
@@ -136,6 +136,14 @@ class Codecs:
             return None
         made = make()
         return self._named.setdefault(made.name, made)
+
+
+def codecs_of(given: Codecs | Codec | str | None) -> Codecs | None:
+    """The codecs that `codec=` of a consumer means: several, or one for all topics.
+
+    Raise ConfigError for an unknown name.
+    """
+    return given if given is None or isinstance(given, Codecs) else Codecs(default=given)
 
 
 def _bytes() -> Codec:

@@ -6,6 +6,8 @@ from importlib.metadata import entry_points
 
 import pytest
 
+from pocketmq.testing import broker
+
 pytest_plugins = ("pytester",)
 
 ASYNC = """
@@ -18,7 +20,12 @@ QUIET = ("-p", "no:cacheprovider", "-W", "error")
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """A project whose pytest finds the plugin by its entry point, as any project's does."""
+    """A project whose pytest finds the plugin by its entry point, as any project's does.
+
+    The servers are loaded here, so that not every run within this process loads them anew.
+    """
+    with broker():
+        pass
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     pytester.makeini(ASYNC)
     return pytester
@@ -172,6 +179,7 @@ def test_tests_share_a_broker_and_see_only_what_is_their_own(run: pytest.Pyteste
     run.runpytest(*QUIET).assert_outcomes(passed=4)
 
 
+@pytest.mark.timeout(60)
 def test_each_process_of_xdist_has_its_own(run: pytest.Pytester) -> None:
     run.makepyfile(
         """

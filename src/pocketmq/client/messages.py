@@ -174,6 +174,9 @@ class ReceivedMessage:
         self.raw_body = raw_body
         """The body as it was stored, perhaps compressed."""
         self.raw_properties = raw_properties
+        self.codecs: Codecs | None = None
+        """What the consumer that received it decodes bodies with."""
+        self._decoded: Decoded | None = None
         self.context: object = None
         """For the consumer that received it."""
         self._body: bytes | None = None
@@ -197,6 +200,24 @@ class ReceivedMessage:
             else:
                 known = bytes(self.raw_body)
             self._body = known
+        return known
+
+    @property
+    def decoded(self) -> Decoded:
+        """The body's value, or the body itself and the reason why it has none.
+
+        The codec is the one the message names, else that of its topic or of the consumer.
+        """
+        known = self._decoded
+        if known is None:
+            from pocketmq.client.codecs.registry import Codecs, Decoded
+
+            try:
+                codecs = self.codecs or Codecs()
+                known = codecs.decode(self.topic, self.body, self.properties)
+            except BodyUndecodable as error:
+                known = Decoded(bytes(self.raw_body), "", error)
+            self._decoded = known
         return known
 
     @property

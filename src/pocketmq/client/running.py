@@ -87,8 +87,8 @@ class ConsumerPlan:
     strategy: AllocationStrategy
     store: str | Path | OffsetStore | None
     hooks: Hooks
-    codecs: Codecs | None
     clock: Clock
+    codecs: Codecs | None
 
 
 class RunningConsumer:

@@ -1,8 +1,9 @@
-"""A TCP proxy that cuts, stalls and refuses when told to."""
+"""A TCP proxy that cuts, stalls, delays, corrupts and refuses when told to."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 
 class CuttingProxy:
@@ -16,6 +17,9 @@ class CuttingProxy:
         self._flowing.set()
         self.connections = 0
         self.refusing = False
+        self.delay_seconds = 0.0
+        """How long each piece is held back, in both directions."""
+        self._corrupted: Callable[[bytes], bytes] | None = None
 
     async def __aenter__(self) -> CuttingProxy:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -49,6 +53,10 @@ class CuttingProxy:
         """Forward again, what was held back first."""
         self._flowing.set()
 
+    def corrupt_next_answer(self, corrupted: Callable[[bytes], bytes]) -> None:
+        """Change the next piece that comes from the target."""
+        self._corrupted = corrupted
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         if self.refusing:
@@ -60,15 +68,22 @@ class CuttingProxy:
             writer.transport.abort()
             return
         for source, target in ((reader, there[1]), (there[0], writer)):
-            pipe = asyncio.ensure_future(self._forward(source, target))
+            is_answer = target is writer
+            pipe = asyncio.ensure_future(self._forward(source, target, is_answer))
             self._pipes.add(pipe)
             self._writers.add(target)
             pipe.add_done_callback(self._pipes.discard)
 
-    async def _forward(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _forward(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, is_answer: bool
+    ) -> None:
         try:
             while data := await source.read(64 * 1024):
                 await self._flowing.wait()
+                if self.delay_seconds:
+                    await asyncio.sleep(self.delay_seconds)
+                if is_answer and self._corrupted is not None:
+                    data, self._corrupted = self._corrupted(data), None
                 target.write(data)
                 await target.drain()
         except ConnectionError:

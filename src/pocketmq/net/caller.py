@@ -3,6 +3,8 @@
 Requests of one turn of the event loop leave in one write; only one that finds nothing under way
 leaves at once, so that a lonely request does not wait. Every request has a deadline, and one timer
 for the connection finds those that have passed: a timer for each would cost more than the request.
+A connection on which nothing at all came while a request waited in vain is cut: its other end is
+most likely gone without a word, and the next request is better off with a new one.
 
 Whoever waits for an answer is a `Waiter`: a future, or an object that acts like one.
 """
@@ -33,6 +35,7 @@ Answer = tuple[bytes, Frame]
 """The bytes of one read, and where in them the answer lies."""
 
 _SWEEP_SECONDS_MIN = 0.05
+_SILENCE_SECONDS_MIN = 1.0
 _NEVER = float("inf")
 _READ_BUFFER_BYTES = 128 * 1024
 
@@ -62,7 +65,8 @@ class CallerConnection(Connection):
         self.peer_version = 0
         """What the server announced in its last answer; 0 until it has answered."""
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, tuple[Waiter, float, object]] = {}
+        self._waiting: dict[int, tuple[Waiter, float, object, float]] = {}
+        self._heard_at = 0.0
         self._out: list[Body] = []
         self._sweep_at = _NEVER
         self._sweep: asyncio.TimerHandle | None = None
@@ -88,7 +92,7 @@ class CallerConnection(Connection):
         if transport is None:
             raise ConnectionLost(f"{self._why_closed()} before {step}")
         waiting = self._waiting
-        waiting[opaque] = (waiter, deadline, step)
+        waiting[opaque] = (waiter, deadline, step, self._loop.time())
         if deadline < self._sweep_at:
             self._schedule_sweep(deadline)
         out = self._out
@@ -151,11 +155,16 @@ class CallerConnection(Connection):
         self._sweep_at = _NEVER
         now = self._loop.time()
         late = [item for item in self._waiting.items() if item[1][1] <= now]
-        for opaque, (waiter, _, step) in late:
+        is_dead = False
+        for opaque, (waiter, _, step, since) in late:
             self._waiting.pop(opaque, None)
             if not waiter.done():
                 waiter.set_exception(RpcTimeout(f"{self.name} did not answer {step} in time"))
-        if self._waiting:
+            is_dead |= self._heard_at <= since <= now - _SILENCE_SECONDS_MIN
+        if is_dead:
+            self._reason = "it has fallen silent"
+            self.abort(self._reason)
+        elif self._waiting:
             first = min(entry[1] for entry in self._waiting.values())
             self._schedule_sweep(max(first, now + _SWEEP_SECONDS_MIN))
 
@@ -195,6 +204,7 @@ class CallerConnection(Connection):
                 self._serve_request(data, frame)
         if frames:
             self.peer_version = frames[-1][5]
+            self._heard_at = self._loop.time()
 
     def _serve_request(self, data: bytes, frame: Frame) -> None:
         reply = self._serve(data, frame)
@@ -215,7 +225,7 @@ class CallerConnection(Connection):
             self._sweep.cancel()
             self._sweep = None
         super().connection_lost(exc)
-        for waiter, _, step in waiting.values():
+        for waiter, _, step, _ in waiting.values():
             if not waiter.done():
                 why = self._why_closed()
                 waiter.set_exception(ConnectionLost(f"{why} before it answered {step}"))

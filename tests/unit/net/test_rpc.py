@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.support.cutting_proxy import CuttingProxy
 from tests.support.waiting import until
 from tests.unit.net.serving import ECHO, LATER, serving
 
@@ -94,3 +95,60 @@ async def test_closing_the_client_closes_its_connections() -> None:
         await client.close()
         await until(lambda: behaviour.gone)
         assert not server.connections
+
+
+async def test_requests_of_one_turn_leave_in_one_write_and_are_all_answered() -> None:
+    async with serving() as (server, _):
+        client, address = RpcClient(), f"127.0.0.1:{server.port}"
+        connection = await client.connect(address)
+        calls = [
+            connection.call(Command.request(ECHO, body=b"%d" % number), 1000)
+            for number in range(500)
+        ]
+        answers = await asyncio.gather(*calls)
+        assert [bytes(answer.body) for answer in answers] == [b"%d" % n for n in range(500)]
+        assert connection.under_way == 0
+        assert connection.peer_version == answers[0].version
+        await client.close()
+
+
+async def test_a_connection_that_has_fallen_silent_is_cut_and_opened_again() -> None:
+    async with serving() as (server, _), CuttingProxy(server.port) as proxy:
+        client = RpcClient()
+        assert (await client.call(proxy.address, Command.request(ECHO))).code == 0
+        proxy.stall()
+        with pytest.raises(RpcTimeout):
+            await client.call(proxy.address, Command.request(ECHO), 1100)
+        await until(lambda: client.connection(proxy.address) is None)
+        proxy.flow()
+        assert (await client.call(proxy.address, Command.request(ECHO))).code == 0
+        assert proxy.connections == 2
+        await client.close()
+
+
+async def test_many_deadlines_are_kept_by_one_timer() -> None:
+    async with serving() as (server, behaviour):
+        client, address = RpcClient(), f"127.0.0.1:{server.port}"
+        connection = await client.connect(address)
+        late = [connection.call(Command.request(LATER), ms) for ms in (300, 20, 100, 200)]
+        results = await asyncio.gather(*late, return_exceptions=True)
+        assert [str(error).rpartition("within ")[2] for error in results] == [
+            "300 ms",
+            "20 ms",
+            "100 ms",
+            "200 ms",
+        ]
+        assert (await connection.call(Command.request(ECHO), 1000)).code == 0
+        behaviour.release.set()
+        await client.close()
+
+
+async def test_closing_the_client_while_it_connects_leaves_nothing_behind() -> None:
+    client = RpcClient()
+    connecting = asyncio.ensure_future(client.connect("192.0.2.1:9"))
+    await asyncio.sleep(0)
+    await client.close()
+    with pytest.raises((ConnectFailed, asyncio.CancelledError)):
+        await connecting
+    with pytest.raises(ConnectFailed, match="closed"):
+        await client.connect("127.0.0.1:9")

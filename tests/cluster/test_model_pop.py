@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.local_broker import Peer, connected, local_broker
-from tests.support.pops import RETRY, START_MS, ack, handles, pop, records, revive, send, tell
+from tests.support.pops import START_MS, ack, handles, pop, records, revive, send, tell
 from tests.support.pulling import props
 from tests.support.waiting import until
 
@@ -19,11 +19,7 @@ from pocketmq.broker.rules.pop import parse_handle
 from pocketmq.clock import ManualClock
 from pocketmq.protocol.bodies.pop import (
     AckItem,
-    AssignmentReply,
-    AssignmentRequest,
     BatchAck,
-    MessageRequestMode,
-    MessageRequestModes,
 )
 from pocketmq.protocol.bodies.subscription_group import SubscriptionGroup
 from pocketmq.protocol.bodies.topic_config import TopicConfig
@@ -278,32 +274,3 @@ async def test_groups_disabled_and_brokers_unreadable(broker: BrokerApp, peer: P
     assert (await pop(peer)).code == ResponseCode.NO_PERMISSION
     tables.topics.set_broker_permission(2)
     assert (await pop(peer, consumerGroup="h")).code == ResponseCode.NO_PERMISSION
-
-
-async def test_assignments(broker: BrokerApp, peer: Peer) -> None:
-    async def assigned(**more: str) -> list[tuple[int, str]] | None:
-        body = AssignmentRequest("T", "g", "one", **{"strategy_name": "AVG", **more}).to_json()
-        answer = await peer.call(RequestCode.QUERY_ASSIGNMENT, body=body)
-        assert answer.code == 0
-        found = AssignmentReply.from_json(answer.body).message_queue_assignments
-        if found is None:
-            return None
-        return [(a.message_queue.queue_id, a.mode) for a in found if a.message_queue]
-
-    assert await assigned() is None, "nobody is there"
-    await peer.heartbeat("T")
-    assert await assigned() == [(0, "PULL"), (1, "PULL")]
-    assert await assigned(strategy_name="NONE") is None
-    assert await assigned(message_model="BROADCASTING") == [(0, "PULL"), (1, "PULL")]
-    mode = MessageRequestMode("T", "g", "POP", 0)
-    code = RequestCode.SET_MESSAGE_REQUEST_MODE
-    assert (await peer.call(code, body=mode.to_json())).code == 0
-    assert await assigned() == [(-1, "POP")]
-    dump = await peer.call(RequestCode.GET_ALL_MESSAGE_REQUEST_MODE)
-    assert MessageRequestModes.from_json(dump.body).message_request_mode_map == {"T": {"g": mode}}
-    for bad, refusal in (
-        (MessageRequestMode(RETRY, "g", "POP"), ResponseCode.NO_PERMISSION),
-        (MessageRequestMode("missing", "g", "POP"), ResponseCode.TOPIC_NOT_EXIST),
-        (MessageRequestMode("T", "g", "FOO"), ResponseCode.INVALID_PARAMETER),
-    ):
-        assert (await peer.call(code, body=bad.to_json())).code == refusal

@@ -6,7 +6,7 @@ to `_services` when they run, and its handlers to `handlers`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +30,7 @@ from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.intake import Intake
 from pocketmq.broker.services.placing import Placer
 from pocketmq.broker.services.timer import TimerService
+from pocketmq.broker.services.topic_routes import TopicRoutes
 from pocketmq.broker.services.transaction_checks import TransactionCheckService
 from pocketmq.broker.services.transactions import TransactionService
 from pocketmq.broker.state.broadcast import BroadcastTable
@@ -48,8 +49,8 @@ from pocketmq.store.timer import TimerFiles, Timers
 class Ground:
     """What models are built on.
 
-    `settle` saves changed tables and tells the name servers. `after_crash`: the broker was not
-    stopped last time, but died.
+    `settle` saves changed tables and tells the name servers, which are `name_servers`.
+    `after_crash`: the broker was not stopped last time, but died.
     """
 
     config: BrokerConfig
@@ -64,6 +65,7 @@ class Ground:
     gate: SendGate
     replies: SendReplies
     settle: Settle
+    name_servers: Callable[[], Sequence[str]]
     after_crash: bool
 
 
@@ -116,7 +118,10 @@ class Models:
         tables.groups.changes.listen(self._forget_groups)
         self._services += (self.transactions,)
         self.pops = Pops(_pop_ground(ground), self.timer)
-        self._services += self.pops.services
+        self.routes = TopicRoutes(
+            ground.name_servers, tables.topics, ground.clock, config.identity.broker_name
+        )
+        self._services += (*self.pops.services, self.routes)
         if not _is_replica(config):
             self._services += (self.transaction_checks,)
 
@@ -157,9 +162,9 @@ class Models:
                 tables.topics,
                 tables.groups,
                 tables.clients,
+                self.routes,
                 ground.settle,
                 ground.config.assignments,
-                ground.config.identity.broker_name,
             ),
             TransactionsHandler(
                 self.transactions,

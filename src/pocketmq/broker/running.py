@@ -139,11 +139,14 @@ class RunningBroker:
                 self.gate,
                 self.replies,
                 self._settle,
+                lambda: self.registration.name_servers,
                 after_crash=not self.report.clean,
             )
         )
         self.clients = ClientService(tables.clients, tables.groups, tables.locks, config.clients)
-        self.retention = RetentionService(store, tables.topics, clock, config.store.retention)
+        self.retention = RetentionService(
+            store, tables.topics, clock, self.cold_reads, config.store.retention
+        )
         self.saving = SavingService(
             config.saving,
             prompt=(tables.topics, tables.groups, tables.overrides, tables.request_modes),

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Mapping
 from pocketmq.broker.config import AssignmentsConfig
 from pocketmq.broker.handlers.topics import Settle
 from pocketmq.broker.rules import assignments as rules
+from pocketmq.broker.services.topic_routes import TopicRoutes
 from pocketmq.broker.state.clients import ClientTable
 from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.request_modes import RequestModes
@@ -26,7 +27,7 @@ from pocketmq.protocol.command import Command
 
 
 class AssignmentsHandler:
-    """Assigns this broker's queues."""
+    """Assigns queues, of all brokers."""
 
     def __init__(
         self,
@@ -34,17 +35,17 @@ class AssignmentsHandler:
         topics: TopicTable,
         groups: GroupTable,
         clients: ClientTable,
+        routes: TopicRoutes,
         settle: Settle,
         config: AssignmentsConfig,
-        broker: str,
     ) -> None:
         self._modes = modes
         self._topics = topics
         self._groups = groups
         self._clients = clients
+        self._routes = routes
         self._settle = settle
         self._config = config
-        self._broker = broker
 
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
@@ -54,17 +55,18 @@ class AssignmentsHandler:
             RequestCode.GET_ALL_MESSAGE_REQUEST_MODE: self.all_modes,
         }
 
-    def query(self, connection: Connection, command: Command) -> Command:
+    async def query(self, connection: Connection, command: Command) -> Command:
         """The queues of one client."""
-        request = AssignmentRequest.from_request(command.body)
-        return command.reply(body=AssignmentReply(self._assigned(request)).to_json())
+        request = AssignmentRequest.from_json(command.body)
+        every = await self._routes.queues(request.topic)
+        found = None if every is None else self._assigned(request, every)
+        return command.reply(body=AssignmentReply(found).to_json())
 
-    def _assigned(self, request: AssignmentRequest) -> tuple[QueueAssignment, ...] | None:
+    def _assigned(
+        self, request: AssignmentRequest, every: list[MessageQueue]
+    ) -> tuple[QueueAssignment, ...] | None:
         topic, group = request.topic, request.consumer_group
-        config, members = self._topics.find(topic), self._clients.consumer_group(group)
-        if config is None:
-            return None
-        every = [MessageQueue(topic, self._broker, i) for i in range(config.read_queue_nums)]
+        members = self._clients.consumer_group(group)
         mode, share = self._mode(topic, group)
         if request.message_model != "BROADCASTING" and self._config.balance:
             if members is None or request.strategy_name not in rules.STRATEGIES:

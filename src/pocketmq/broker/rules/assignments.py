@@ -27,7 +27,7 @@ def assign(
     at = clients.index(client_id)
     if share is None:
         return _own(queues, len(clients), at, strategy)
-    if len(clients) >= len(queues):
+    if len(clients) > len(queues):
         return [queues[at % len(queues)]] if queues else []
     found: list[MessageQueue] = []
     for step in range(share + 1):

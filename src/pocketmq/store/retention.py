@@ -4,8 +4,8 @@ Whole commit log files go, oldest first, never the one being written. Queue and 
 once all their records are gone. Topics with a time limit of their own hide their older messages
 at once; the bytes go with the log file that holds them.
 
-`step` decides and forgets, on the thread that owns the store; `delete` removes the files and may
-block, on a worker thread.
+`step` decides and forgets, on the thread that owns the store, and `trim` then does so for a few
+queues at a time; `delete` removes the files and may block, on a worker thread.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import logging
 import os
 import shutil
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from pocketmq.errors import StoreFull
+from pocketmq.message.positions import QueueOffset
 from pocketmq.store.appender import Appender
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.config import RetentionConfig
@@ -26,7 +26,6 @@ from pocketmq.store.consume_queue import ConsumeQueue
 from pocketmq.store.dispatcher import Dispatcher
 from pocketmq.store.key_index import KeyIndex
 from pocketmq.store.queue_table import QueueTable
-from pocketmq.store.time_search import LOWER, offset_by_time
 
 _log = logging.getLogger(__name__)
 _HOUR_MS = 3_600_000
@@ -37,7 +36,6 @@ class RetentionReport:
     """What one step did."""
 
     log_files: int
-    queue_files: int
     index_files: int
     disk_used_percent: float
 
@@ -63,11 +61,10 @@ class Retention:
         self._hours = {int(hour) for hour in config.delete_when.split(";") if hour.strip()}
         self._cleaned_for = -1
         self._retired: deque[str] = deque()
+        self._untrimmed: list[ConsumeQueue] = []
 
-    def step(
-        self, now_ms: int, lifetimes_ms: Mapping[str, int] | None = None, *, at_once: bool = False
-    ) -> RetentionReport:
-        """Forget what has expired. `lifetimes_ms` holds topics with a limit of their own.
+    def step(self, now_ms: int, *, at_once: bool = False) -> RetentionReport:
+        """Forget log and index files that have expired; `trim` does so for queues.
 
         `at_once` cleans at any hour, as an operator may ask. Writes are refused while the disk is
         fuller than allowed, and accepted again when it is not.
@@ -78,17 +75,27 @@ class Retention:
         hour = datetime.fromtimestamp(now_ms / 1000).hour
         due = at_once or hour in self._hours or used >= self._config.disk_used_percent_max
         log_files = self._expire_log(now_ms, forced) if due or forced else 0
-        self._expire_topics(now_ms, lifetimes_ms or {})
         log_min = self._log.min_offset
-        queue_files = index_files = 0
+        index_files = 0
         if log_min != self._cleaned_for:
             self._cleaned_for = log_min
-            queue_files = sum(self._trim(queue) for queue in self._queues)
+            self._untrimmed = list(self._queues)
             if self._index is not None:
                 retired = self._index.retire_before(log_min)
                 self._retired.extend(retired)
                 index_files = len(retired)
-        return RetentionReport(log_files, queue_files, index_files, used)
+        return RetentionReport(log_files, index_files, used)
+
+    def trim(self, count_max: int) -> bool:
+        """Forget expired files of at most `count_max` queues; return whether none is left."""
+        for _ in range(min(count_max, len(self._untrimmed))):
+            self._trim(self._untrimmed.pop())
+        return not self._untrimmed
+
+    def hide_before(self, queue: ConsumeQueue, queue_offset: QueueOffset) -> None:
+        """Hide messages of a queue that have outlived their topic's limit."""
+        queue.raise_floor(queue_offset)
+        self._trim(queue)
 
     def disk_used_percent(self) -> float:
         """Return how full the disk below the commit log is."""
@@ -138,16 +145,5 @@ class Retention:
             count += 1
         return count
 
-    def _expire_topics(self, now_ms: int, lifetimes_ms: Mapping[str, int]) -> None:
-        for name, lifetime_ms in lifetimes_ms.items():
-            topic = self._queues.topics.get(name)
-            for queue in topic.queues if topic is not None and lifetime_ms > 0 else ():
-                if queue is not None and queue.end:
-                    first = offset_by_time(self._log, queue, now_ms - lifetime_ms, LOWER)
-                    queue.raise_floor(first)
-                    self._trim(queue)
-
-    def _trim(self, queue: ConsumeQueue) -> int:
-        retired = queue.retire_before(queue.min_offset(self._log.min_offset))
-        self._retired.extend(retired)
-        return len(retired)
+    def _trim(self, queue: ConsumeQueue) -> None:
+        self._retired.extend(queue.retire_before(queue.min_offset(self._log.min_offset)))

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pocketmq.clock import Clock
@@ -262,11 +261,19 @@ class MessageStore:
         """Reserve disk space ahead and the next file early; True if there was work. Blocks."""
         return self._log.prepare()
 
-    def retain(
-        self, now_ms: int, lifetimes_ms: Mapping[str, int] | None = None, *, at_once: bool = False
-    ) -> RetentionReport:
-        """Forget expired files; `delete_retired` then deletes them. See retention.py."""
-        return self._retention.step(now_ms, lifetimes_ms, at_once=at_once)
+    def retain(self, now_ms: int, *, at_once: bool = False) -> RetentionReport:
+        """Forget expired files of log and index; `delete_retired` then deletes them."""
+        return self._retention.step(now_ms, at_once=at_once)
+
+    def trim_queues(self, count_max: int) -> bool:
+        """After `retain`: forget expired files of some queues; return whether none is left."""
+        return self._retention.trim(count_max)
+
+    def hide_before(self, topic: str, queue_id: int, queue_offset: int) -> None:
+        """Hide messages that have outlived their topic's own limit."""
+        queue = self._queues.find(topic, queue_id)
+        if queue is not None:
+            self._retention.hide_before(queue, QueueOffset(queue_offset))
 
     def delete_retired(self, count_max: int = 10) -> int:
         """Delete files that `retain` has let go; return how many. Blocks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from tests.support.waiting import until
 from tests.unit.broker.builders import topic_table
 
+from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.retention import RetentionService
 from pocketmq.broker.state.topics import TopicTable
 from pocketmq.clock import ManualClock
@@ -43,7 +45,10 @@ class Kept:
         self.store = MessageStore(self.config, self.clock)
         self.store.open()
         self.topics: TopicTable = topic_table()
-        self.service = RetentionService(self.store, self.topics, self.clock, retention)
+        self.cold_reads = ColdReadService()
+        self.service = RetentionService(
+            self.store, self.topics, self.clock, self.cold_reads, retention
+        )
 
     def fill(self, topic: str, count: int) -> None:
         for _ in range(count):
@@ -67,6 +72,7 @@ async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
     made = Kept(tmp_path)
     yield made
     await made.service.stop()
+    made.cold_reads.stop()
     made.store.close()
 
 
@@ -93,3 +99,36 @@ async def test_a_topic_may_have_a_lifetime_of_its_own(kept: Kept) -> None:
     await kept.service.step()
     assert kept.store.queue_offsets("short", 0) == (3, 5)
     assert kept.store.queue_offsets("long", 0) == (0, 3)
+
+
+async def test_limits_count_from_the_start_on(kept: Kept) -> None:
+    kept.topics.put(TopicConfig("short", attributes={"reserve.time": "60000"}))
+    kept.fill("short", 3)
+    kept.clock.advance(seconds=61)
+    kept.service.start()
+    await until(lambda: kept.store.queue_offsets("short", 0) == (3, 3))
+
+
+async def test_many_queues_are_looked_at_in_turns(kept: Kept) -> None:
+    kept.topics.put(TopicConfig("T", attributes={"reserve.time": "60000"}))
+    for queue_id in range(500):
+        kept.store.append("T", queue_id, 0, 0, 0, HOST, 0, 0, b"x" * 900, b"")
+    kept.store.flush_log()
+    while kept.store.dispatch(1000):
+        pass
+    kept.age_all_files()
+    kept.clock.advance(seconds=61)
+    kept.service.clean_now()
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(count_turns())
+    await kept.service.step()
+    counting.cancel()
+    assert turns >= 4
+    assert all(kept.store.queue_offsets("T", queue_id) == (1, 1) for queue_id in range(500))

@@ -36,7 +36,6 @@ from pocketmq.message.batch import encode_batch
 from pocketmq.message.hashing import tag_hash
 from pocketmq.message.record import decode_record
 from pocketmq.store import MessageStore, PullStatus, StoreConfig
-from pocketmq.store.config import RetentionConfig
 
 
 def test_what_is_appended_is_pulled_in_order_and_survives_a_restart(tmp_path: Path) -> None:
@@ -395,77 +394,6 @@ def test_mappings_stay_bounded_with_many_queues(tmp_path: Path) -> None:
     held = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     assert held < 100
     assert len(read_all(store)) == 300
-    store.close()
-
-
-def test_views_stay_readable_after_their_file_is_gone(tmp_path: Path) -> None:
-    clock = ManualClock()
-    config = dataclasses.replace(
-        small_config(tmp_path), retention=RetentionConfig(disk_full_percent=100)
-    )
-    store = open_store(config, clock)
-    for n in range(200):
-        append(store, body=b"%04d" % n * 100)
-    dispatch_all(store)
-    store.flush_log()
-    view = store.pull("orders", 0, 0, 1).views[0]
-    before = bytes(view)
-    clock.advance(hours=10_000_000)
-    report = store.retain(clock.now_ms(), at_once=True)
-    assert report.log_files > 0
-    assert store.delete_retired(1000) >= report.log_files
-    assert bytes(view) == before
-    del view
-    first, end = store.queue_offsets("orders", 0)
-    assert first > 0 and end == 200
-    assert store.pull("orders", 0, 0, 1).status is PullStatus.OFFSET_TOO_SMALL
-    assert [x.queue_offset for x in read_queue(store)] == list(range(first, 200))
-    store.close()
-    again = open_store(config)
-    assert again.queue_offsets("orders", 0) == (first, 200)
-    again.close()
-
-
-def test_nothing_expires_before_its_time_and_hour(tmp_path: Path) -> None:
-    clock = ManualClock()
-    config = dataclasses.replace(
-        small_config(tmp_path),
-        retention=RetentionConfig(delete_when="", disk_used_percent_max=95, disk_full_percent=100),
-    )
-    store = open_store(config, clock)
-    for _ in range(100):
-        append(store, body=bytes(1000))
-    dispatch_all(store)
-    store.flush_log()
-    now_ms = int(os.path.getmtime(tmp_path / "commitlog" / ("0" * 20)) * 1000)
-    assert store.retain(now_ms + 80 * 3_600_000).log_files == 0
-    assert store.retain(now_ms + 70 * 3_600_000, at_once=True).log_files == 0
-    assert store.retain(now_ms + 80 * 3_600_000, at_once=True).log_files > 0
-    store.close()
-
-
-def test_a_topic_with_a_limit_of_its_own_hides_older_messages(tmp_path: Path) -> None:
-    clock = ManualClock(1_000_000)
-    store = open_store(small_config(tmp_path), clock)
-    for _ in range(10):
-        append(store)
-        append(store, topic="kept")
-        clock.advance(seconds=60)
-    dispatch_all(store)
-    store.retain(clock.now_ms(), {"orders": 150_000})
-    assert store.queue_offsets("orders", 0) == (8, 10)
-    assert store.queue_offsets("kept", 0) == (0, 10)
-    assert store.pull("orders", 0, 0, 1).status is PullStatus.OFFSET_TOO_SMALL
-    store.close()
-
-
-def test_a_disk_fuller_than_allowed_refuses_writes_until_there_is_room(tmp_path: Path) -> None:
-    strict = RetentionConfig(disk_full_percent=0, clean_unexpired=False)
-    store = open_store(dataclasses.replace(small_config(tmp_path), retention=strict))
-    append(store)
-    store.retain(0)
-    with pytest.raises(StoreFull, match="0 % allowed"):
-        append(store)
     store.close()
 
 

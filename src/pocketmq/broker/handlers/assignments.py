@@ -57,7 +57,7 @@ class AssignmentsHandler:
 
     async def query(self, connection: Connection, command: Command) -> Command:
         """The queues of one client."""
-        request = AssignmentRequest.from_json(command.body)
+        request = AssignmentRequest.from_request(command.body)
         every = await self._routes.queues(request.topic)
         found = None if every is None else self._assigned(request, every)
         return command.reply(body=AssignmentReply(found).to_json())

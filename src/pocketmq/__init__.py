@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pocketmq.client.allocation import MachineRoom as MachineRoom
     from pocketmq.client.allocation import MachineRoomNearby as MachineRoomNearby
     from pocketmq.client.batching import Batching as Batching
+    from pocketmq.client.codecs import Codecs as Codecs
     from pocketmq.client.config import ClientConfig as ClientConfig
     from pocketmq.client.config import TlsConfig as TlsConfig
     from pocketmq.client.consumer import Consumer as Consumer
@@ -38,7 +39,11 @@ if TYPE_CHECKING:
     from pocketmq.client.pull_consumer import PullConsumer as PullConsumer
     from pocketmq.client.pull_consumer import PulledMessages as PulledMessages
     from pocketmq.client.sending import ProducerOptions as ProducerOptions
+    from pocketmq.client.statistics import Statistics as Statistics
     from pocketmq.client.subscriptions import Sql as Sql
+    from pocketmq.client.telemetry import LogMessages as LogMessages
+    from pocketmq.client.telemetry import OpenTelemetry as OpenTelemetry
+    from pocketmq.client.trace import Trace as Trace
     from pocketmq.client.transactions import Transaction as Transaction
     from pocketmq.errors import PocketMQError as PocketMQError
     from pocketmq.security import Credentials as Credentials
@@ -49,16 +54,19 @@ _PLACES = {
     "Batching": "pocketmq.client.batching",
     "ByConfig": "pocketmq.client.allocation",
     "ClientConfig": "pocketmq.client.config",
+    "Codecs": "pocketmq.client.codecs",
     "Consumer": "pocketmq.client.consumer",
     "ConsumerOptions": "pocketmq.client.consuming",
     "Credentials": "pocketmq.security",
     "FileOffsets": "pocketmq.client.offsets",
     "Hook": "pocketmq.client.hooks",
     "LitePullConsumer": "pocketmq.client.lite_pull",
+    "LogMessages": "pocketmq.client.telemetry",
     "MachineRoom": "pocketmq.client.allocation",
     "MachineRoomNearby": "pocketmq.client.allocation",
     "Message": "pocketmq.client.messages",
     "MessageQueue": "pocketmq.client.messages",
+    "OpenTelemetry": "pocketmq.client.telemetry",
     "PocketMQError": "pocketmq.errors",
     "PopConsumer": "pocketmq.client.pop_consumer",
     "Producer": "pocketmq.client.producer",
@@ -71,7 +79,9 @@ _PLACES = {
     "SendReceipt": "pocketmq.client.messages",
     "SendStatus": "pocketmq.client.messages",
     "Sql": "pocketmq.client.subscriptions",
+    "Statistics": "pocketmq.client.statistics",
     "TlsConfig": "pocketmq.client.config",
+    "Trace": "pocketmq.client.trace",
     "Transaction": "pocketmq.client.transactions",
 }
 

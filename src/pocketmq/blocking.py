@@ -13,7 +13,20 @@ open at the interpreter's exit is closed then.
 from __future__ import annotations
 
 from pocketmq.client.blocking.background import close_all
-from pocketmq.client.blocking.consumer import Consumer
+from pocketmq.client.blocking.consumer import (
+    Consumer,
+    LitePullConsumer,
+    PopConsumer,
+    PullConsumer,
+)
 from pocketmq.client.blocking.producer import Producer, Transaction
 
-__all__ = ["Consumer", "Producer", "Transaction", "close_all"]
+__all__ = [
+    "Consumer",
+    "LitePullConsumer",
+    "PopConsumer",
+    "Producer",
+    "PullConsumer",
+    "Transaction",
+    "close_all",
+]

@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import pocketmq
-from pocketmq.blocking import Consumer, Producer, close_all
+from pocketmq.blocking import (
+    Consumer,
+    LitePullConsumer,
+    PopConsumer,
+    Producer,
+    PullConsumer,
+    close_all,
+)
 from pocketmq.client.hooks import Hook, SendContext
 from pocketmq.errors import ClientClosed, ClientError, ConfigError, MessageInvalid
 from pocketmq.testing import LocalBroker, broker
@@ -364,3 +371,28 @@ def test_run_ends_gracefully_when_told_to(rocketmq: LocalBroker) -> None:
         assert process.stdout.read() == "stopped\n"
         assert process.wait(10) == 0
     rocketmq.assert_consumed(topic, by="term")
+
+
+def test_pops_pulls_and_polls_have_a_plain_form(rocketmq: LocalBroker) -> None:
+    topic = rocketmq.topic("kinds", queues=1)
+    sent = [rocketmq.send(topic, b"%d" % n) for n in range(6)]
+    with PullConsumer(rocketmq.address, group="pull") as puller:
+        (queue,) = puller.queues(topic)
+        pulled = puller.pull(queue, puller.min_offset(queue))
+        assert [message.message_id for message in pulled.messages] == sent
+        puller.commit(queue, pulled.next_offset)
+        assert puller.committed(queue) == 6
+    with LitePullConsumer(rocketmq.address, group="lite") as lite:
+        lite.assign(lite.queues(topic))
+        lite.seek(queue, 4)
+        assert [message.message_id for message in lite.poll(timeout=5)] == sent[4:]
+    options = {"group": "pop", "topics": topic, "start_from": "first"}
+    with PopConsumer(rocketmq.address, **options) as popper:  # type: ignore[arg-type]
+        seen = []
+        while len(seen) < 3:
+            for message in popper.receive(1, wait=5):
+                popper.ack(message)
+                seen.append(message.message_id)
+    with PopConsumer(rocketmq.address, **options) as popper:  # type: ignore[arg-type]
+        seen += [message.message_id for message in popper.messages(idle=1)]
+    assert sorted(seen) == sorted(sent)

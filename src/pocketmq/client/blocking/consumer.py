@@ -1,29 +1,22 @@
-"""The plain consumer."""
+"""The plain consumers."""
 
 from __future__ import annotations
 
-import asyncio
-import queue
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from pocketmq.client.blocking.background import background
 from pocketmq.client.blocking.facade import Facade, looks, takes, waits
+from pocketmq.client.blocking.looping import LoopingFacade
 from pocketmq.client.consumer import Consumer as AsyncConsumer
 from pocketmq.client.handling import Handler
-from pocketmq.client.messages import ReceivedMessage
-from pocketmq.errors import ClientClosed, ConfigError
+from pocketmq.client.lite_pull import LitePullConsumer as AsyncLitePullConsumer
+from pocketmq.client.pop_consumer import PopConsumer as AsyncPopConsumer
+from pocketmq.client.pull_consumer import PullConsumer as AsyncPullConsumer
+from pocketmq.errors import ConfigError
 
 H = TypeVar("H", bound=Handler)
 
-THREADS_MAX = 1000
 
-
-class Consumer(Facade[AsyncConsumer]):
+class Consumer(LoopingFacade[AsyncConsumer]):
     """A member of a consumer group, for plain code.
 
         with Consumer("127.0.0.1:9876", group="billing", topics="orders") as consumer:
@@ -40,9 +33,6 @@ class Consumer(Facade[AsyncConsumer]):
     @takes(AsyncConsumer)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._handler: Any = None
-        self._loops: dict[int, _Loop] = {}
-        self._wanted_to_stop = threading.Event()
-        self._runs = False
         super().__init__(lambda: self._made(args, kwargs))
 
     def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncConsumer:
@@ -57,82 +47,6 @@ class Consumer(Facade[AsyncConsumer]):
             raise ConfigError("the consumer has started; give it its handler before")
         self._handler = function
         return self._inner.handler(function)
-
-    # -- life -------------------------------------------------------------------------------
-
-    def _start(self) -> None:
-        self._wanted_to_stop.clear()
-        super()._start()
-
-    async def _finish(self, inner: AsyncConsumer, error: BaseException | None) -> None:
-        # Messages in the bodies of loops are consumed, or are not after an error.
-        await inner.__aexit__(type(error) if error is not None else None, error, None)
-        for loop in self._loops.values():
-            loop.end()
-        self._loops.clear()
-
-    def _close_with(self, error: BaseException | None) -> None:
-        super()._close_with(error)
-        self._wanted_to_stop.set()
-
-    def stop(self) -> None:
-        """Finish what is being handled, commit positions and leave the group.
-
-        While `run` is active, this tells it to do so and returns at once; handlers may call it.
-        """
-        if self._runs:
-            self._wanted_to_stop.set()
-        else:
-            self.close()
-
-    def forget(self) -> None:
-        """Called in a forked child: what was started belongs to the parent."""
-        super().forget()
-        self._loops = {}
-        self._wanted_to_stop = threading.Event()
-        self._runs = False
-
-    def run(self) -> None:
-        """Start, and return when `stop` was called or the process was told to end.
-
-        On the main thread Ctrl-C and SIGTERM stop the consumer gracefully.
-        """
-        self.start()
-        self._runs = True
-        try:
-            with _signals_set(self._wanted_to_stop):
-                self._wanted_to_stop.wait()
-        finally:
-            self._runs = False
-            self.close()
-
-    # -- receiving --------------------------------------------------------------------------
-
-    def __iter__(self) -> Iterator[ReceivedMessage]:
-        return self.messages()
-
-    def messages(self, *, idle: float | None = None) -> Iterator[ReceivedMessage]:
-        """The messages, for `for`. With `idle` the loop ends when none came for so many seconds.
-
-        Coming back for the next message, or leaving the loop, means that the last one is consumed;
-        call its `retry` or `reject` if it is not. An exception that leaves the `with` block means
-        that it is not. Several threads may iterate at a time.
-        """
-        inner = self._started()
-        thread = threading.get_ident()
-        loop = self._loops.get(thread)
-        if loop is None:
-            if len(self._loops) >= THREADS_MAX:
-                raise ConfigError(f"more than {THREADS_MAX} threads iterate over one consumer")
-            loop = self._loops[thread] = _Loop(inner)
-        return _Messages(loop, idle)
-
-    # -- looking and changing ---------------------------------------------------------------
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has started and not stopped."""
-        return self._is_started
 
     @property
     def client_id(self) -> str:
@@ -151,86 +65,80 @@ class Consumer(Facade[AsyncConsumer]):
     seek = waits(AsyncConsumer.seek)
     rewind = waits(AsyncConsumer.rewind)
     commit = waits(AsyncConsumer.commit)
+    explain = waits(AsyncConsumer.explain)
 
 
-class _Loop:
-    """One thread's loops over a consumer: a task that takes messages for it, one at a time.
+class PopConsumer(LoopingFacade[AsyncPopConsumer]):
+    """A popping consumer, for plain code; it takes what `pocketmq.PopConsumer` takes.
 
-    The consumer tells loops apart by task, so a thread keeps its task from loop to loop.
+    with PopConsumer("127.0.0.1:9876", group="billing", topics="orders") as consumer:
+        for message in consumer.receive(wait=10):
+            ...
+            consumer.ack(message)
     """
 
-    def __init__(self, consumer: AsyncConsumer) -> None:
-        self._consumer = consumer
-        self._asked: asyncio.Queue[float | None] = asyncio.Queue()
-        self._answers: queue.SimpleQueue[ReceivedMessage | BaseException | None] = (
-            queue.SimpleQueue()
-        )
-        self._is_asked = False
-        self._ended = False
-        self._task: Future[None] = asyncio.run_coroutine_threadsafe(self._take(), background().loop)
+    @takes(AsyncPopConsumer)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(lambda: AsyncPopConsumer(*args, **kwargs))
 
-    async def _take(self) -> None:
-        try:
-            while True:
-                idle = await self._asked.get()
-                try:
-                    message = await self._consumer.messages(idle=idle).__anext__()
-                except StopAsyncIteration:
-                    self._answers.put(None)
-                except Exception as error:  # noqa: BLE001 - raised on the thread that iterates
-                    self._answers.put(error)
-                else:
-                    self._answers.put(message)
-        finally:
-            self._answers.put(None)
+    @property
+    def client_id(self) -> str:
+        """What brokers know this consumer by."""
+        return self._started().client_id
 
-    def next(self, idle: float | None) -> ReceivedMessage | None:
-        """The next message; None when there will be no more, or none came in time."""
-        if self._ended:
-            raise ClientClosed("this consumer is closed; call start() and iterate again")
-        # After Ctrl-C the answer to the question before may still come.
-        if not self._is_asked:
-            background().loop.call_soon_threadsafe(self._asked.put_nowait, idle)
-            self._is_asked = True
-        answer = self._answers.get()
-        self._is_asked = False
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    def end(self) -> None:
-        """Take no more messages."""
-        self._ended = True
-        self._task.cancel()
+    receive = waits(AsyncPopConsumer.receive)
+    ack = waits(AsyncPopConsumer.ack)
+    change_invisible = waits(AsyncPopConsumer.change_invisible)
+    receipt_handle = looks(AsyncPopConsumer.receipt_handle)
 
 
-class _Messages(Iterator[ReceivedMessage]):
-    def __init__(self, loop: _Loop, idle: float | None) -> None:
-        self._loop = loop
-        self._idle = idle
+class PullConsumer(Facade[AsyncPullConsumer]):
+    """A pull consumer, for plain code; it takes what `pocketmq.PullConsumer` takes."""
 
-    def __iter__(self) -> Iterator[ReceivedMessage]:
-        return self
+    @takes(AsyncPullConsumer)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(lambda: AsyncPullConsumer(*args, **kwargs))
 
-    def __next__(self) -> ReceivedMessage:
-        message = self._loop.next(self._idle)
-        if message is None:
-            raise StopIteration
-        return message
+    def stop(self) -> None:
+        """Let go of the connections."""
+        self.close()
+
+    queues = waits(AsyncPullConsumer.queues)
+    min_offset = waits(AsyncPullConsumer.min_offset)
+    max_offset = waits(AsyncPullConsumer.max_offset)
+    offset_at = waits(AsyncPullConsumer.offset_at)
+    committed = waits(AsyncPullConsumer.committed)
+    commit = waits(AsyncPullConsumer.commit)
+    pull = waits(AsyncPullConsumer.pull)
+    retry = waits(AsyncPullConsumer.retry)
+    reject = waits(AsyncPullConsumer.reject)
 
 
-@contextmanager
-def _signals_set(event: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM set an event, where that is possible: on the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers: Iterable[signal.Signals] = (signal.SIGINT, signal.SIGTERM)
-    before: dict[signal.Signals, Callable[..., Any] | int | None] = {}
-    try:
-        for number in numbers:
-            before[number] = signal.signal(number, lambda *_: event.set())
-        yield
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
+class LitePullConsumer(Facade[AsyncLitePullConsumer]):
+    """A lite pull consumer, for plain code; it takes what `pocketmq.LitePullConsumer` takes.
+
+    with LitePullConsumer("127.0.0.1:9876", group="audit", topics="orders") as consumer:
+        for message in consumer.poll(timeout=5):
+            ...
+    """
+
+    @takes(AsyncLitePullConsumer)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(lambda: AsyncLitePullConsumer(*args, **kwargs))
+
+    def stop(self) -> None:
+        """Commit positions and leave the group."""
+        self.close()
+
+    poll = waits(AsyncLitePullConsumer.poll)
+    assigned = looks(AsyncLitePullConsumer.assigned)
+    queues = waits(AsyncLitePullConsumer.queues)
+    assign = waits(AsyncLitePullConsumer.assign)
+    pause = looks(AsyncLitePullConsumer.pause)
+    resume = looks(AsyncLitePullConsumer.resume)
+    seek = waits(AsyncLitePullConsumer.seek)
+    seek_to_begin = waits(AsyncLitePullConsumer.seek_to_begin)
+    seek_to_end = waits(AsyncLitePullConsumer.seek_to_end)
+    offset_at = waits(AsyncLitePullConsumer.offset_at)
+    committed = waits(AsyncLitePullConsumer.committed)
+    commit = waits(AsyncLitePullConsumer.commit)

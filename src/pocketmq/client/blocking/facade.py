@@ -23,6 +23,15 @@ class AsyncClient(Protocol):
         """Get ready."""
         ...
 
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish and let go; `error` is what ended the `with` block, if anything."""
+        ...
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,7 +93,7 @@ class Facade(Generic[A]):
 
     async def _finish(self, inner: A, error: BaseException | None) -> None:
         """Close the async client; `error` is what ended the `with` block, if anything."""
-        raise NotImplementedError
+        await inner.__aexit__(type(error) if error is not None else None, error, None)
 
     def forget(self) -> None:
         """Called in a forked child: what was started belongs to the parent."""

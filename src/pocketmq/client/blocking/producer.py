@@ -68,7 +68,7 @@ class Producer(Facade[AsyncProducer]):
 
     async def _finish(self, inner: AsyncProducer, error: BaseException | None) -> None:
         await self._pass_all_on()
-        await inner.close()
+        await super()._finish(inner, error)
 
     def _close_with(self, error: BaseException | None) -> None:
         super()._close_with(error)

@@ -79,7 +79,28 @@ class BackgroundLoop:
             self.loop.close()
 
 
+class _Closer:
+    """A thread that waits to close all clients, as the interpreter's exit may start none."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pocketmq-exit", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        self._wanted.wait()
+        for client in list(_clients):
+            client.close()
+
+    def close_all(self) -> bool:
+        """Close them; False when one hangs, which must not keep the process from ending."""
+        self._wanted.set()
+        self._thread.join(EXIT_SECONDS_MAX)
+        return not self._thread.is_alive()
+
+
 _lock = threading.Lock()
+_closer: _Closer | None = None
 _background: BackgroundLoop | None = None
 _clients: WeakSet[Any] = WeakSet()
 _of_the_parent: list[object] = []
@@ -87,10 +108,11 @@ _of_the_parent: list[object] = []
 
 def background() -> BackgroundLoop:
     """The loop of this process, started when it is first asked for."""
-    global _background
+    global _background, _closer
     with _lock:
         if _background is None:
             _background = BackgroundLoop()
+            _closer = _Closer()
         return _background
 
 
@@ -105,8 +127,9 @@ def keep_for_ever(parents: object) -> None:
 
 
 def _after_fork() -> None:
-    global _background, _lock
+    global _background, _closer, _lock
     _lock = threading.Lock()
+    _closer = None
     if _background is not None:
         keep_for_ever(_background)
         _background = None
@@ -116,22 +139,11 @@ def _after_fork() -> None:
 
 def close_all() -> None:
     """Close all plain clients of this process and end their thread, as the exit does."""
-    global _background
-    running = _background
-    if running is None:
-        return
-    # Whoever hangs in close must not keep the process from ending.
-    closing = threading.Thread(target=_close_all, name="pocketmq-exit", daemon=True)
-    closing.start()
-    closing.join(EXIT_SECONDS_MAX)
-    if not closing.is_alive():
+    global _background, _closer
+    running, closer = _background, _closer
+    if running is not None and closer is not None and closer.close_all():
         running.stop()
-        _background = None
-
-
-def _close_all() -> None:
-    for client in list(_clients):
-        client.close()
+        _background = _closer = None
 
 
 if hasattr(os, "register_at_fork"):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ Clusters = Callable[[], AbstractContextManager[tuple[Cluster, Drivers]]]
 Scenario = Callable[["Stage"], None]
 
 SCENARIO_SECONDS_MAX = 150
+SLOW_AT_ONCE = 3
+DRIVERS_MAX = 10  # of one client in one scenario
 
 _topics = itertools.count(1)
 
@@ -93,21 +96,36 @@ class SideBySide:
         self._ended[name, peer.name].result(SCENARIO_SECONDS_MAX)
 
     def _start_slow_ones(self) -> None:
+        """Queue all slow scenarios; few play at once, each with drivers nobody else has."""
         slow: dict[str, Scenario] = {}
         for item in self.items:
             if is_slow(item):
                 slow[name_of(item)] = item.function.scenario  # type: ignore[attr-defined]
-        for number, (name, scenario) in enumerate(slow.items(), start=1):
-            self._start(name, scenario, self._others(name), first_driver=number * 10)
+        first_drivers: SimpleQueue[int] = SimpleQueue()
+        for number in range(SLOW_AT_ONCE):
+            first_drivers.put(DRIVERS_MAX * (number + 1))
 
-    def _start(
-        self, name: str, scenario: Scenario, peers: list[Peer], first_driver: int = 0
-    ) -> None:
+        def play(scenario: Scenario, peer: Peer) -> None:
+            first_driver = first_drivers.get()
+            try:
+                scenario(self._stage(peer, first_driver))
+            finally:
+                first_drivers.put(first_driver)
+
+        pool = ThreadPoolExecutor(SLOW_AT_ONCE, thread_name_prefix="slow-scenario")
+        for name, scenario in slow.items():
+            for peer in self._others(name):
+                self._ended[name, peer.name] = pool.submit(play, scenario, peer)
+        pool.shutdown(wait=False)
+
+    def _start(self, name: str, scenario: Scenario, peers: list[Peer]) -> None:
         pool = ThreadPoolExecutor(len(peers), thread_name_prefix="scenario")
         for peer in peers:
-            stage = Stage(peer, self.cluster, self.drivers, self.clusters, first_driver)
-            self._ended[name, peer.name] = pool.submit(scenario, stage)
+            self._ended[name, peer.name] = pool.submit(scenario, self._stage(peer))
         pool.shutdown(wait=False)
+
+    def _stage(self, peer: Peer, first_driver: int = 0) -> Stage:
+        return Stage(peer, self.cluster, self.drivers, self.clusters, first_driver)
 
     def _others(self, name: str, peer: Peer | None = None) -> list[Peer]:
         """The other clients that were selected for a scenario."""

@@ -43,7 +43,8 @@ format: $(VENV)/.dev ## format the code and fix what lint can fix
 	$(BIN)/ruff format .
 
 interop: $(VENV)/.built ## test with the official clients and with Apache RocketMQ (Java, Go, Node, C++)
-	$(PY) -m pytest -m interop tests/compat $(ARGS)
+	@$(PY) -m pytest -m interop tests/compat $(ARGS); status=$$?; \
+		$(PY) scripts/compatibility.py || exit 1; exit $$status
 
 bench: $(VENV)/.built ## measure against Apache RocketMQ and a C echo server
 	$(PY) -m bench $(ARGS)
@@ -57,6 +58,7 @@ cover: $(VENV)/.dev ## run the tests and show which lines they miss
 
 docs: $(VENV)/.server ## write docs/reference from the settings and the command line
 	$(PY) scripts/reference.py
+	$(PY) scripts/compatibility.py
 
 dist: $(VENV)/.dev ## build a source archive and a wheel into dist/
 	$(PIP) build
@@ -83,6 +85,7 @@ tidy: $(VENV)/.dev
 
 docs-check: $(VENV)/.dev
 	$(PY) scripts/reference.py --check
+	$(PY) scripts/compatibility.py --check
 
 # Three runs cover both builds, both event loops and asyncio's debug mode. In CI a leaf that does
 # not compile is an error; elsewhere a machine without a compiler tests plain Python twice.

@@ -227,7 +227,7 @@ class ReviveService:
         """Raise StoreError when that cannot be stored either; the check point stays as it is."""
         tries = len(rules.FAILURE_DELAYS_SECONDS)
         if point.failures >= tries and self._drop_after_failures:
-            _log.error("message given up topic=%s offset=%d: %s", point.topic, offset, error)
+            _log.error("message given up topic=%s offset=%d: %s", point.topic, offset, str(error))
             return
         later = point.failed(offset, self._clock.now_ms())
         self._records.put_check_point(later, queue_id)
@@ -236,5 +236,5 @@ class ReviveService:
             (later.due_ms - self._clock.now_ms()) // 1000,
             point.topic,
             offset,
-            error,
+            str(error),
         )

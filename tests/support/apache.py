@@ -17,6 +17,10 @@ from tests.support.clients.servers import (
 )
 
 VERSION = "5.3.3"
+VERSION_4 = "4.9.7"
+"""The last release of 4.9 whose servers are on Maven Central."""
+OLD_VERSION = "4.9.7"
+"""The last 4.9 whose servers are on Maven Central."""
 POM = Path(__file__).resolve().parents[1] / "compat" / "apache" / "pom.xml"
 MODULE_FLAGS = (
     "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
@@ -28,34 +32,36 @@ MODULE_FLAGS = (
 
 
 @cache
-def jars() -> Path:
+def jars(version: str = VERSION) -> Path:
     """The directory of the server's jars. Raise PeerUnavailable when it cannot be had."""
     require_tools("java", "mvn")
     place = product(
-        f"apache-{VERSION}", [POM], VERSION, lambda p: fetch_jars(POM, VERSION, p / "lib")
+        f"apache-{version}", [POM], version, lambda p: fetch_jars(POM, version, p / "lib")
     )
     return place / "lib"
 
 
-def _java(home: Path, heap: str, main: str, conf: Path) -> list[str]:
+def _java(home: Path, heap: str, main: str, conf: Path, version: str) -> list[str]:
     (home / "conf").mkdir(parents=True, exist_ok=True)
+    for part in ("namesrv", "broker"):  # 4.9 does not start without them
+        (home / "conf" / f"logback_{part}.xml").write_text("<configuration/>", encoding="utf-8")
     # Without this the server makes itself a TLS certificate, which takes seconds.
     flags = [*JAVA_FLAGS[1:], "-Dtls.server.mode=disabled"]
     return ["java", f"-Xms{heap}", f"-Xmx{heap}", *flags,
-            f"-Duser.home={home}", *MODULE_FLAGS, "-cp", f"{home / 'conf'}:{jars()}/*", main,
+            f"-Duser.home={home}", *MODULE_FLAGS, "-cp", f"{home / 'conf'}:{jars(version)}/*", main,
             "-c", str(conf)]  # fmt: skip
 
 
 class ApacheNameServer:
     """`NamesrvStartup` on a free port."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, version: str = VERSION) -> None:
         port = free_port()
         self.address = f"127.0.0.1:{port}"
         conf = write_conf(home / "namesrv.conf", {"listenPort": port})
         self.process = ServerProcess(
             "apache-namesrv",
-            _java(home, "256m", "org.apache.rocketmq.namesrv.NamesrvStartup", conf),
+            _java(home, "256m", "org.apache.rocketmq.namesrv.NamesrvStartup", conf, version),
             home,
             {"ROCKETMQ_HOME": str(home)},
         )
@@ -64,11 +70,18 @@ class ApacheNameServer:
 class ApacheBroker:
     """`BrokerStartup` on a free port, with a data directory that may already hold messages."""
 
-    def __init__(self, home: Path, name_server: str, data: Path, **settings: object) -> None:
+    def __init__(
+        self,
+        home: Path,
+        name_server: str,
+        data: Path,
+        version: str = VERSION,
+        **settings: object,
+    ) -> None:
         conf, self.address = broker_conf(home, name_server, data, **settings)
         self.process = ServerProcess(
             "apache-broker",
-            _java(home, "1g", "org.apache.rocketmq.broker.BrokerStartup", conf),
+            _java(home, "1g", "org.apache.rocketmq.broker.BrokerStartup", conf, version),
             home,
             {"ROCKETMQ_HOME": str(home), "NAMESRV_ADDR": name_server},
         )
@@ -77,11 +90,13 @@ class ApacheBroker:
 class ApacheCluster:
     """An Apache name server and broker; only the broker is restarted."""
 
-    def __init__(self, home: Path, **settings: object) -> None:
-        self._name_server = ApacheNameServer(home / "namesrv")
+    def __init__(self, home: Path, version: str = VERSION, **settings: object) -> None:
+        self._name_server = ApacheNameServer(home / "namesrv", version)
         self.name_server = self._name_server.address
         self.data = home / "data"
-        self._broker = ApacheBroker(home / "broker", self.name_server, self.data, **settings)
+        self._broker = ApacheBroker(
+            home / "broker", self.name_server, self.data, version, **settings
+        )
         self.broker = self._broker.address
 
     def start(self) -> None:

@@ -1,0 +1,74 @@
+"""The SDK against Apache's servers, of both generations: the scenarios of tests/support.
+
+All scenarios of a server run side by side, as they would one after the other, so that a server is
+started once and delays are waited for together. Each scenario is a test of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+
+import pytest
+from tests.compat.conftest import unavailable
+from tests.support import apache
+from tests.support.clients import raw
+from tests.support.clients.cache import PeerUnavailable
+from tests.support.sdk_scenarios import SCENARIOS, Stage
+
+import pocketmq
+
+SCENARIO_SECONDS_MAX = 60
+
+Outcomes = dict[str, BaseException | None]
+
+
+@pytest.fixture(scope="module", params=[apache.VERSION, apache.VERSION_4])
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Outcomes]:
+    """What became of each scenario, against one version."""
+    home = tmp_path_factory.mktemp("apache")
+    version: str = request.param
+    try:
+        apache.jars(version)
+    except PeerUnavailable as error:
+        unavailable(error)
+    settings = {"enablePropertyFilter": "true", "timerWheelEnable": "true"}
+    cluster = apache.ApacheCluster(home, version=version, **settings)
+    before = os.environ.get("POCKETMQ_OFFSETS")
+    os.environ["POCKETMQ_OFFSETS"] = str(home / "offsets")
+    try:
+        cluster.start()
+        pops = version != apache.VERSION_4
+        yield asyncio.run(run_all(cluster.name_server, cluster.broker, pops=pops))
+    finally:
+        cluster.close()
+        if before is None:
+            os.environ.pop("POCKETMQ_OFFSETS")
+        else:
+            os.environ["POCKETMQ_OFFSETS"] = before
+
+
+async def run_all(name_server: str, broker: str, *, pops: bool) -> Outcomes:
+    """Run every scenario."""
+
+    async def create(topic: str) -> None:
+        await asyncio.to_thread(raw.create_topic, name_server, broker, topic)
+
+    async with pocketmq.Producer(name_server, group="senders") as producer:
+        stage = Stage(name_server, create, producer, pops)
+        # A server that has just started is slow; a first message warms it up.
+        await producer.send(await stage.topic(), "warm")
+        jobs = [asyncio.wait_for(job(stage), SCENARIO_SECONDS_MAX) for job in SCENARIOS]
+        ended = await asyncio.gather(*jobs, return_exceptions=True)
+    return {job.__name__: end for job, end in zip(SCENARIOS, ended, strict=True)}
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", [scenario.__name__ for scenario in SCENARIOS])
+def test_the_sdk_keeps_its_promise_on_apache(outcomes: Outcomes, name: str) -> None:
+    error = outcomes[name]
+    if error is not None:
+        raise error

@@ -76,6 +76,7 @@ class ApacheBroker:
         name_server: str,
         data: Path,
         version: str = VERSION,
+        /,
         **settings: object,
     ) -> None:
         conf, self.address = broker_conf(home, name_server, data, **settings)
@@ -90,7 +91,7 @@ class ApacheBroker:
 class ApacheCluster:
     """An Apache name server and broker; only the broker is restarted."""
 
-    def __init__(self, home: Path, version: str = VERSION, **settings: object) -> None:
+    def __init__(self, home: Path, version: str = VERSION, /, **settings: object) -> None:
         self._name_server = ApacheNameServer(home / "namesrv", version)
         self.name_server = self._name_server.address
         self.data = home / "data"

@@ -73,7 +73,9 @@ class Pushes:
         """39: one-way; the answer is an END_TRANSACTION of our own."""
         assert isinstance(connection, CallerConnection)
         request = decode_fields(CheckTransactionRequest, command.fields)
-        message = from_record(decode_record(bytes(command.body)), command.fields.get("bname", ""))
+        routes = self._instance.routes
+        name = command.fields.get("bname") or routes.broker_name(connection.name)
+        message = from_record(decode_record(bytes(command.body)), name)
         group = message.properties.get(names.PRODUCER_GROUP, "")
         members = self._instance.producers.get(group)
         if not members:

@@ -89,6 +89,7 @@ class RouteTable:
         self._routes: dict[str, Route] = {}
         self._asking: dict[str, asyncio.Task[Route]] = {}
         self._listeners: dict[str, list[RouteListener]] = {}
+        self._later: dict[str, asyncio.TimerHandle] = {}
 
     def known(self, topic: str) -> Route | None:
         """The route as last heard, without asking."""
@@ -113,6 +114,18 @@ class RouteTable:
             self._asking[topic] = asking
             asking.add_done_callback(lambda task: self._asked(topic, task))
         return await asyncio.shield(asking)
+
+    def refresh_later(self, topic: str, seconds: float) -> None:
+        """Ask for a route anew in a while, for a topic that is just being created."""
+        if topic not in self._later:
+            loop = asyncio.get_running_loop()
+            self._later[topic] = loop.call_later(seconds, self._begin_refresh, topic)
+
+    def _begin_refresh(self, topic: str) -> None:
+        self._later.pop(topic, None)
+        if topic not in self._asking:
+            asking = self._asking[topic] = asyncio.ensure_future(self._ask(topic))
+            asking.add_done_callback(lambda task: self._asked(topic, task))
 
     def _asked(self, topic: str, task: asyncio.Task[Route]) -> None:
         self._asking.pop(topic, None)
@@ -172,8 +185,15 @@ class RouteTable:
                         found[address] = name
         return found
 
+    def broker_name(self, address: str) -> str:
+        """Whose address this is; empty when no known route has it."""
+        return self.addresses(replicas=True).get(address, "")
+
     async def close(self) -> None:
         """Stop asking."""
+        for timer in self._later.values():
+            timer.cancel()
+        self._later.clear()
         asking = list(self._asking.values())
         for task in asking:
             task.cancel()

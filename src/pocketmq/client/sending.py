@@ -47,6 +47,7 @@ from pocketmq.security import sign
 
 FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 0.5
+CREATION_SECONDS: Final = 1.0
 VERSION_WITH_TIMERS: Final = 413  # RocketMQ 5.0.0
 
 STATUSES: Final = {
@@ -178,6 +179,7 @@ class Sender:
             ) from None
         count = self._options.topic_queues
         queues = tuple(queue for queue in parent.write_queues if queue.queue_id < count)
+        self.instance.routes.refresh_later(topic, CREATION_SECONDS)
         return Route(topic, parent.brokers, queues, (), parent.clusters)
 
     # -- sending ----------------------------------------------------------------------------

@@ -117,58 +117,80 @@ def encode_pull_head(
     Py_ssize_t body_bytes,
 ):
     """Prefix and header of a pull's answer; the body of `body_bytes` follows separately."""
-    cdef uint8_t buffer[768]
+    cdef uint8_t buffer[PULL_HEAD_BYTES_MAX]
+    cdef PullHead head
+    if PyBytes_GET_SIZE(remark) > 64:
+        return None
+    head.serialization = serialization
+    head.opaque = opaque
+    head.next_offset = next_offset
+    head.min_offset = min_offset
+    head.max_offset = max_offset
+    head.broker_id = broker_id
+    head.topic_sys_flag = topic_sys_flag
+    head.group_sys_flag = group_sys_flag
+    head.code = code
+    head.remark = <const uint8_t*>PyBytes_AS_STRING(remark)
+    head.remark_size = PyBytes_GET_SIZE(remark)
+    head.version = version
+    return PyBytes_FromStringAndSize(
+        <const char*>buffer, put_pull_head(buffer, &head, body_bytes)
+    )
+
+
+cdef Py_ssize_t put_pull_head(
+    uint8_t* buffer, const PullHead* head, Py_ssize_t body_bytes
+) noexcept nogil:
+    """Write prefix and header of a pull's answer; the remark has at most 64 bytes."""
     cdef uint8_t* out = buffer + 8
     cdef uint8_t* ext
-    cdef Py_ssize_t used, remark_size = PyBytes_GET_SIZE(remark)
-    if remark_size > 64:
-        return None
-    if serialization == 1:
-        out[0] = (code >> 8) & 0xFF
-        out[1] = code & 0xFF
+    cdef Py_ssize_t used
+    if head.serialization == 1:
+        out[0] = (head.code >> 8) & 0xFF
+        out[1] = head.code & 0xFF
         out[2] = 3
-        out[3] = (version >> 8) & 0xFF
-        out[4] = version & 0xFF
-        store32(out + 5, <uint32_t>opaque)
+        out[3] = (head.version >> 8) & 0xFF
+        out[4] = head.version & 0xFF
+        store32(out + 5, <uint32_t>head.opaque)
         store32(out + 9, 1)
-        store32(out + 13, remark_size)
-        memcpy(out + 17, PyBytes_AS_STRING(remark), remark_size)
-        ext = out + 21 + remark_size
-        used = put_entry(ext, b"suggestWhichBrokerId", 20, broker_id)
-        used += put_entry(ext + used, b"nextBeginOffset", 15, next_offset)
-        used += put_entry(ext + used, b"minOffset", 9, min_offset)
-        used += put_entry(ext + used, b"maxOffset", 9, max_offset)
-        used += put_entry(ext + used, b"topicSysFlag", 12, topic_sys_flag)
-        used += put_entry(ext + used, b"groupSysFlag", 12, group_sys_flag)
-        store32(out + 17 + remark_size, used)
-        used += 21 + remark_size
+        store32(out + 13, head.remark_size)
+        memcpy(out + 17, head.remark, head.remark_size)
+        ext = out + 21 + head.remark_size
+        used = put_entry(ext, b"suggestWhichBrokerId", 20, head.broker_id)
+        used += put_entry(ext + used, b"nextBeginOffset", 15, head.next_offset)
+        used += put_entry(ext + used, b"minOffset", 9, head.min_offset)
+        used += put_entry(ext + used, b"maxOffset", 9, head.max_offset)
+        used += put_entry(ext + used, b"topicSysFlag", 12, head.topic_sys_flag)
+        used += put_entry(ext + used, b"groupSysFlag", 12, head.group_sys_flag)
+        store32(out + 17 + head.remark_size, used)
+        used += 21 + head.remark_size
     else:
         used = put(out, b'{"code":', 8)
-        used += put_number(out + used, code)
+        used += put_number(out + used, head.code)
         used += put(out + used, b',"extFields":{"suggestWhichBrokerId":"', 38)
-        used += put_number(out + used, broker_id)
+        used += put_number(out + used, head.broker_id)
         used += put(out + used, b'","nextBeginOffset":"', 21)
-        used += put_number(out + used, next_offset)
+        used += put_number(out + used, head.next_offset)
         used += put(out + used, b'","minOffset":"', 15)
-        used += put_number(out + used, min_offset)
+        used += put_number(out + used, head.min_offset)
         used += put(out + used, b'","maxOffset":"', 15)
-        used += put_number(out + used, max_offset)
+        used += put_number(out + used, head.max_offset)
         used += put(out + used, b'","topicSysFlag":"', 18)
-        used += put_number(out + used, topic_sys_flag)
+        used += put_number(out + used, head.topic_sys_flag)
         used += put(out + used, b'","groupSysFlag":"', 18)
-        used += put_number(out + used, group_sys_flag)
+        used += put_number(out + used, head.group_sys_flag)
         used += put(out + used, b'"},"flag":1,"language":"PYTHON","opaque":', 41)
-        used += put_number(out + used, opaque)
+        used += put_number(out + used, head.opaque)
         used += put(out + used, b',"remark":"', 11)
-        memcpy(out + used, PyBytes_AS_STRING(remark), remark_size)
-        used += remark_size
+        memcpy(out + used, head.remark, head.remark_size)
+        used += head.remark_size
         used += put(out + used, b'","serializeTypeCurrentRPC":"JSON","version":', 45)
-        used += put_number(out + used, version)
+        used += put_number(out + used, head.version)
         out[used] = 125
         used += 1
     store32(buffer, used + 4 + body_bytes)
-    store32(buffer + 4, (<uint32_t>serialization << 24) | <uint32_t>used)
-    return PyBytes_FromStringAndSize(<const char*>buffer, used + 8)
+    store32(buffer + 4, (<uint32_t>head.serialization << 24) | <uint32_t>used)
+    return used + 8
 
 
 cdef inline Py_ssize_t put(uint8_t* out, const char* text, Py_ssize_t size) noexcept nogil:

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, cdivision=True
 """Asking which pages of a mapping are in memory; see store/residency.py."""
 
 
@@ -29,9 +29,11 @@ cdef extern from *:
     int pocketmq_resident(size_t first, size_t length) noexcept nogil
 
 
+cdef bint resident(size_t address, size_t length) noexcept nogil:
+    cdef size_t first = address // 4096 * 4096
+    return pocketmq_resident(first, address + length - first) != 0
+
+
 def is_resident(size_t address, size_t length):
     """Say whether every page of a mapped range is in memory; True where nobody knows."""
-    cdef size_t first = address // 4096 * 4096
-    if address == 0:
-        return True
-    return pocketmq_resident(first, address + length - first) != 0
+    return address == 0 or resident(address, length)

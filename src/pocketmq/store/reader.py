@@ -8,7 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from pocketmq.message.record import LONG
 from pocketmq.store import residency
+from pocketmq.store.accepting import Accept as Accept
+from pocketmq.store.accepting import Accepted
 from pocketmq.store.batch_consume_queue import BatchConsumeQueue
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.config import ReadConfig
@@ -47,9 +50,14 @@ _NO_MATCH = PullStatus.NO_MATCHED_MESSAGE
 _REMOVING = PullStatus.MESSAGE_WAS_REMOVING
 _PULL_BYTES_MAX = 128 * 1024 * 1024
 
-Accept = Callable[[memoryview], bool]
-"""Whether a whole record is wanted. One with a method `choose` looks at many records at a time."""
-Choose = Callable[[memoryview], list[int]]
+# (entries of a queue, position, limit, tag hashes, a file of the log,
+#  (start of that file, first log offset kept, log end, recent from, hot from),
+#  (count max, count recent, bytes recent, count old, bytes old),
+#  (queue offset, min offset, max offset, what the handler asked to pass on))
+# -> (answer, entries passed, records, bytes of records), or None: see `_speedups/pulls.pyx`.
+DirectReader = Callable[..., "tuple[bytes, int, int, int] | None"]
+
+_RECENT_ENTRIES = 4096
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +98,12 @@ class Reader:
         self._log = log
         self._topics = queues.topics
         self._config = config
+        self._bounds = (
+            config.count_in_memory_max,
+            config.bytes_in_memory_max,
+            config.count_on_disk_max,
+            config.bytes_on_disk_max,
+        )
         self._recent_bytes = _memory_bytes() * config.memory_ratio_percent // 100
 
     @property
@@ -136,12 +150,76 @@ class Reader:
         if accept is None and self._take(queue, result, limits, entries_max, tag_hashes):
             return result
         if accept is not None and tag_hashes is None:
-            accepted = _Accepted(result, accept, limits)
+            accepted = Accepted(result, accept, limits)
             if self._take_accepted(queue, accepted, entries_max):
                 return result
             entries_max -= accepted.passed
         self._take_singly(queue, result, limits, entries_max, tag_hashes, accept)
         return result
+
+    def pull_directly(
+        self,
+        topic: str,
+        queue_id: int,
+        queue_offset: int,
+        count_max: int,
+        tag_hashes: frozenset[int] | None,
+        write: DirectReader,
+        ask: tuple[int, ...],
+    ) -> tuple[bytes, int, int, int] | None:
+        """Let `write` make the answer to a pull by itself, from the queue and the log.
+
+        Return (answer, next offset, records, bytes of records), or None where `pull` has to look:
+        nothing is there, or it is damaged, or spread over files, or not in memory.
+        """
+        topic_queues = self._topics.get(topic)
+        if topic_queues is None or not 0 <= queue_id < len(topic_queues.queues):
+            return None
+        queue = topic_queues.queues[queue_id]
+        if queue is None or queue.is_batch:
+            return None
+        log, config = self._log, self._config
+        log_min = log.min_offset
+        first, end = queue.min_offset(log_min), queue.end
+        if not first <= queue_offset < end:
+            return None
+        place = queue.piece(queue_offset)
+        if place is None:
+            return None
+        file, position, last = place
+        entries_max = max(config.filter_bytes_max // ENTRY_BYTES, count_max)
+        last = min(last, position + entries_max * ENTRY_BYTES)
+        if end - queue_offset > _RECENT_ENTRIES and not residency.is_resident(
+            file.address + position, last - position
+        ):
+            return None
+        entries = file.data
+        assert entries is not None, "a piece is mapped"
+        (log_offset,) = LONG.unpack_from(entries, position)
+        stretch = log.file_at(log_offset)
+        if stretch is None or stretch.data is None:
+            return None
+        log_end = log.readable_offset
+        answered = write(
+            entries,
+            position,
+            last,
+            tag_hashes,
+            stretch.data,
+            (
+                stretch.start,
+                log_min,
+                log_end,
+                log_end - self._recent_bytes,
+                log_end - config.hot_bytes,
+            ),
+            (count_max, *self._bounds),
+            (queue_offset, first, end, *ask),
+        )
+        if answered is None:
+            return None
+        answer, passed, count, total = answered
+        return answer, queue_offset + passed, count, total
 
     def _limits(self, count_max: int, bytes_max: int) -> PullLimits:
         config, log = self._config, self._log
@@ -174,7 +252,7 @@ class Reader:
         file, position, last = place
         assert file.data is not None and file.view is not None, "a piece is mapped"
         last = min(last, position + entries_max * ENTRY_BYTES)
-        if queue.end - result.next_offset > 4096 and not residency.is_resident(
+        if queue.end - result.next_offset > _RECENT_ENTRIES and not residency.is_resident(
             file.address + position, last - position
         ):
             result._cold = [(file.address + position, file.view[position:last])]
@@ -238,7 +316,7 @@ class Reader:
         gathered = gather_records(file.data, file.start, extents, total, count)
         return None if gathered is None else memoryview(gathered)
 
-    def _take_accepted(self, queue: ConsumeQueue, taking: _Accepted, entries_max: int) -> bool:
+    def _take_accepted(self, queue: ConsumeQueue, taking: Accepted, entries_max: int) -> bool:
         """Take the records that a filter accepts. Return False when one of them is damaged."""
         result, limits = taking.result, taking.limits
         chunk = min(limits.count_max, _CHUNK_ENTRIES)
@@ -372,62 +450,6 @@ class Reader:
         count_max = min(limits.count_max, limits.count_recent_max)
         bytes_max = min(limits.bytes_max, limits.bytes_recent_max)
         return result.count >= count_max or result.bytes + size > bytes_max
-
-
-def _singly(accept: Accept) -> Choose:
-    """Look at the records of a stretch one by one; the sizes of unwanted ones are negative."""
-
-    def choose(stretch: memoryview) -> list[int]:
-        sizes = []
-        at = 0
-        while at < len(stretch):
-            size = int.from_bytes(stretch[at : at + 4], "big")
-            sizes.append(size if accept(stretch[at : at + size]) else -size)
-            at += size
-        return sizes
-
-    return choose
-
-
-class _Accepted:
-    """The records of one answer that a filter accepts; neighbours share a view."""
-
-    __slots__ = ("_bytes_max", "_choose", "_count_max", "is_full", "limits", "passed", "result")
-
-    def __init__(self, result: PullResult, accept: Accept, limits: PullLimits) -> None:
-        self.result = result
-        self.limits = limits
-        self.passed = 0
-        self.is_full = False
-        self._choose: Choose = getattr(accept, "choose", None) or _singly(accept)
-        self._count_max = min(limits.count_max, limits.count_recent_max)
-        self._bytes_max = min(limits.bytes_max, limits.bytes_recent_max)
-
-    def take(self, view: memoryview) -> bool:
-        """Take what is accepted of a stretch of whole records; False when one had no room."""
-        result = self.result
-        count, total = result.count, result.bytes
-        begin = at = 0
-        for size in self._choose(view):
-            if size > 0:
-                if count and (count >= self._count_max or total + size > self._bytes_max):
-                    result.next_offset = int.from_bytes(view[at + 20 : at + 28], "big")
-                    self.is_full = True
-                    break
-                count += 1
-                total += size
-            else:
-                size = -size
-                if begin < at:
-                    result.views.append(view[begin:at])
-                begin = at + size
-            at += size
-        if begin < at:
-            result.views.append(view[begin:at])
-        result.count, result.bytes = count, total
-        has_room = not self.is_full
-        self.is_full = self.is_full or count >= self._count_max
-        return has_room
 
 
 def _memory_bytes() -> int:

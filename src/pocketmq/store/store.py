@@ -104,6 +104,7 @@ class MessageStore:
         self._open = False
         # The two calls of the hot path go straight to their owners.
         self.append = self._appender.append
+        self.pull_directly = self._reader.pull_directly
         self.append_directly = self._appender.append_directly
         self.append_batch = self._appender.append_batch
         self.append_inner_batch = self._appender.append_inner_batch

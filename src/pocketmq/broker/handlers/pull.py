@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pocketmq import _speedups
 from pocketmq.broker.config import PullConfig
 from pocketmq.broker.handlers.pull_gate import Accept, PullGate
 from pocketmq.broker.services.broadcast import BroadcastService
@@ -28,6 +29,7 @@ from pocketmq.protocol.framing import Frame, PullFields, encode_frame, frame_to_
 from pocketmq.protocol.replies import encode_pull_head
 from pocketmq.protocol.requests.pull import COMMIT_OFFSET_VALID, MAY_SUSPEND, PullRequest
 from pocketmq.store import MessageStore, PullStatus
+from pocketmq.store.reader import DirectReader
 
 MASTER_ID: Final = 0
 FROM_PROXY_TO_BROADCAST: Final = 1
@@ -102,12 +104,50 @@ class PullHandler:
         if flag & FLAG_ONEWAY:
             return None
         asked: Any = fields  # the fields of a pull, by the code of the frame
+        if answer_pull is not None:
+            answer = self._answer_directly(answer_pull, code, opaque, serialization, asked)
+            if answer is not None:
+                return answer
         pull = _Pull(connection, code, opaque, serialization, asked, True)
         try:
             return self._serve(pull)
         except Exception as error:  # noqa: BLE001 - the edge of this handler
             command = frame_to_command(data, untyped(frame))
             return encode_frame(error_reply(command, error, connection))
+
+    def _answer_directly(
+        self,
+        write: DirectReader,
+        code: int,
+        opaque: int,
+        serialization: int,
+        fields: PullFields,
+    ) -> bytes | None:
+        """Answer a pull of a kind that was admitted before, if there is something to hand out."""
+        wanted = self._gate.admitted(code, fields)
+        if wanted is None:
+            return None
+        group, topic, queue_id, queue_offset, count, sys_flag, commit_offset = fields[:7]
+        offsets = self._offsets
+        if offsets.has_resets:
+            return None
+        answered = self._store.pull_directly(
+            topic,
+            queue_id,
+            queue_offset,
+            min(max(count, 1), self._config.count_max),
+            wanted.tag_hashes or None,
+            write,
+            (serialization, opaque, MASTER_ID, WIRE_VERSION),
+        )
+        if answered is None:
+            return None
+        answer, next_offset, found, size = answered
+        if sys_flag & COMMIT_OFFSET_VALID:
+            offsets.commit(group, topic, queue_id, commit_offset)
+        offsets.note_pull(group, topic, queue_id, next_offset)
+        self._statistics.get(group, topic, found, size)
+        return answer
 
     def handle(self, connection: Connection, command: Command) -> None:
         """Answer a pull that came with unusual fields. Raise Refused or ProtocolError."""
@@ -250,3 +290,9 @@ class PullHandler:
             WIRE_VERSION,
             0,
         )
+
+
+answer_pull: DirectReader | None = None
+"""The leaf that serves plain pulls; without it `PullHandler._serve` serves all of them."""
+if _speedups.has("pulls"):
+    from pocketmq._speedups.pulls import answer_pull as answer_pull

@@ -60,6 +60,13 @@ class PullGate:
         topics.changes.listen(self._forget)
         groups.changes.listen(self._forget)
 
+    def admitted(self, code: int, fields: PullFields) -> Subscription | None:
+        """What a pull wants if one like it has been admitted and a tag filter decides it."""
+        if not fields[5] & HAS_SUBSCRIPTION or self._config.reject_pull_consumers:
+            return None
+        known = self._admitted.get((code, fields[0], fields[1], fields[8], fields[10]))
+        return known[0] if known is not None and 0 <= fields[2] < known[1] else None
+
     def admit(self, code: int, fields: PullFields) -> Subscription:
         """What the pull wants. Raise Refused when it is not allowed."""
         if not fields[5] & HAS_SUBSCRIPTION or self._config.reject_pull_consumers:

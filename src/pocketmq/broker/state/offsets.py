@@ -157,6 +157,11 @@ class OffsetTable:
             return None
         return self._resets.get((group, topic), {}).get(queue_id)
 
+    @property
+    def has_resets(self) -> bool:
+        """Whether any group has a reset pending."""
+        return bool(self._resets)
+
     def take_reset(self, group: str, topic: str, queue_id: int) -> int | None:
         """The pending reset, which is settled by this; None when there is none."""
         offset = self.pending_reset(group, topic, queue_id)

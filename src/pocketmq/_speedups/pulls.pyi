@@ -1,0 +1,12 @@
+from pocketmq.message.record import Buffer
+
+def answer_pull(
+    queue: Buffer,
+    position: int,
+    limit: int,
+    tag_hashes: frozenset[int] | None,
+    log: Buffer,
+    where: tuple[int, int, int, int, int],
+    limits: tuple[int, int, int, int, int],
+    ask: tuple[int, int, int, int, int, int, int],
+) -> tuple[bytes, int, int, int] | None: ...

@@ -1,0 +1,102 @@
+"""The leaf that answers plain pulls gives what `Reader.pull` gives, or leaves it to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pocketmq import _speedups
+from pocketmq.broker.handlers.pull import answer_pull
+from pocketmq.message.hashing import tag_hash
+from pocketmq.protocol.codes import ResponseCode
+from pocketmq.protocol.command import WIRE_VERSION
+from pocketmq.protocol.replies import encode_pull_head
+from pocketmq.store import MessageStore
+from pocketmq.store.config import StoreConfig
+from tests.support.store_builder import append, open_store, small_config
+
+pytestmark = pytest.mark.skipif(
+    not _speedups.has("pulls"), reason="the leaf `pulls` is not compiled, or not wanted"
+)
+
+_TAGS = ("", "a", "b", "c")
+_MESSAGES = 90
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MessageStore]:
+    """Two queues whose messages lie in turns, in several files of the log."""
+    config: StoreConfig = small_config(tmp_path_factory.mktemp("direct"))
+    opened = open_store(config)
+    for n in range(_MESSAGES):
+        body = b"%d" % n + b"x" * (n * 37 % 900)
+        append(opened, "orders", n % 3 // 2, body, tag=_TAGS[n % 4])
+    opened.dispatch(1000)
+    yield opened
+    opened.close()
+
+
+@given(
+    queue_id=st.integers(-1, 2),
+    queue_offset=st.integers(-2, 65),
+    count=st.integers(1, 40),
+    wanted=st.none() | st.frozensets(st.sampled_from(_TAGS[1:]), min_size=1),
+    serialization=st.integers(0, 1),
+)
+def test_the_leaf_and_the_reader_agree(
+    store: MessageStore,
+    queue_id: int,
+    queue_offset: int,
+    count: int,
+    wanted: frozenset[str] | None,
+    serialization: int,
+) -> None:
+    assert answer_pull is not None
+    hashes = None if wanted is None else frozenset(tag_hash(tag) for tag in wanted)
+    answered = store.pull_directly(
+        "orders", queue_id, queue_offset, count, hashes, answer_pull,
+        (serialization, 7, 0, WIRE_VERSION),
+    )  # fmt: skip
+    result = store.pull("orders", queue_id, queue_offset, count, hashes)
+    if answered is None:
+        # What it may leave to the reader: nothing found, or records in two files of the log.
+        starts = {
+            int.from_bytes(bytes(view)[28:36], "big") // 16_384 * 16_384 for view in result.views
+        }
+        assert result.count == 0 or len(result.views) > 1 or len(starts) > 1
+        return
+    answer, next_offset, found, size = answered
+    head = encode_pull_head(
+        serialization, 7, result.next_offset, result.min_offset, result.max_offset, 0, 0, 0,
+        ResponseCode.SUCCESS, b"FOUND", WIRE_VERSION, result.bytes,
+    )  # fmt: skip
+    assert head is not None
+    assert (next_offset, found, size) == (result.next_offset, result.count, result.bytes)
+    assert answer == head + b"".join(result.views)
+
+
+def test_most_pulls_of_whole_queues_are_answered_by_the_leaf(store: MessageStore) -> None:
+    assert answer_pull is not None
+    ask = (0, 7, 0, WIRE_VERSION)
+    answered = [store.pull_directly("orders", 0, n, 4, None, answer_pull, ask) for n in range(60)]
+    assert sum(answer is not None for answer in answered) > 40
+
+
+def test_a_damaged_record_is_left_to_the_reader(tmp_path: Path) -> None:
+    assert answer_pull is not None
+    store = open_store(small_config(tmp_path))
+    first = append(store, "orders", 0, b"first")
+    second = append(store, "orders", 0, b"second")
+    store.dispatch(10)
+    file = store._log.files[0]
+    assert file.data is not None
+    ask = (0, 7, 0, WIRE_VERSION)
+    assert store.pull_directly("orders", 0, 0, 32, None, answer_pull, ask) is not None
+    file.data[second.log_offset : second.log_offset + 4] = (second.size + 1).to_bytes(4, "big")
+    assert store.pull_directly("orders", 0, 0, 32, None, answer_pull, ask) is None
+    assert store.pull("orders", 0, 0, 32).count == 1
+    store.close()

@@ -144,6 +144,28 @@ def test_a_slot_of_another_turn_of_the_wheel_is_empty(tmp_path: Path) -> None:
     closed(units, wheel)
 
 
+@pytest.mark.parametrize("used", [(), (0,), (63, 64), (98, 99, 100, 101), (5, 1000)])
+def test_going_through_a_wheel_misses_no_slot_and_stops_at_the_limit(
+    tmp_path: Path, used: tuple[int, ...]
+) -> None:
+    units, wheel = opened(tmp_path)
+    start_ms = (NOW_MS // 1000 // SLOTS + 1) * SLOTS * 1000 - 100_000
+    moments = [start_ms + number * 1000 for number in used]
+    for moment_ms in moments:
+        wheel.put(moment_ms, Slot(0, 0, 1))
+    limit_ms = start_ms + 2_000_000
+    found, steps, moment_ms = [], 0, start_ms
+    while moment_ms < limit_ms:
+        if wheel.slot(moment_ms) is not None:
+            found.append(moment_ms)
+        moment_ms = wheel.after(moment_ms, limit_ms)
+        steps += 1
+    closed(units, wheel)
+    assert found == moments
+    assert moment_ms == limit_ms
+    assert steps < 800
+
+
 def test_a_sparse_wheel_takes_little_space(tmp_path: Path) -> None:
     units, wheel = opened(tmp_path)
     wheel.put(NOW_MS, Slot(0, 0, 1))

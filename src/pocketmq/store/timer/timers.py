@@ -247,7 +247,7 @@ class Timers:
             slot = self._wheel.slot(self.read_ms)
             if slot is not None:
                 return slot
-            self.read_ms += self.precision_ms
+            self.read_ms = self._wheel.after(self.read_ms, self.write_ms)
         return None
 
     def done(self, count: int) -> None:

@@ -29,6 +29,8 @@ ROUND_SLOTS: Final = SLOTS // 2
 _FORM: Final = struct.Struct(">qqqii")
 WHEEL_BYTES: Final = SLOTS * _FORM.size
 _STRETCH_BYTES: Final = 64 * 1024
+_PASSED_SLOTS: Final = 64  # divides SLOTS
+_UNUSED: Final = bytes(_PASSED_SLOTS * _FORM.size)
 
 
 class Slot(NamedTuple):
@@ -82,6 +84,19 @@ class TimerWheel:
         tick = moment_ms // self._precision_ms
         found, first, last, count, _ = _FORM.unpack_from(self._mapped, tick % SLOTS * _FORM.size)
         return Slot(first, last, count) if found == tick and last >= 0 else None
+
+    def after(self, moment_ms: int, limit_ms: int) -> int:
+        """The next moment, or a later one up to `limit_ms` when no slot in between was ever used.
+
+        So a timer that has nothing to do for days is through with them at once.
+        """
+        tick = moment_ms // self._precision_ms
+        at = tick % SLOTS
+        if at % _PASSED_SLOTS == 0 and tick + _PASSED_SLOTS <= limit_ms // self._precision_ms:
+            first = at * _FORM.size
+            if self._mapped[first : first + len(_UNUSED)] == _UNUSED:
+                tick += _PASSED_SLOTS - 1
+        return (tick + 1) * self._precision_ms
 
     def put(self, moment_ms: int, slot: Slot) -> None:
         """Set the slot of a moment. Raise StoreFull when the disk has no room for it."""

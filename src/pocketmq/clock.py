@@ -78,9 +78,9 @@ class ManualClock:
         step_ms = ms + round(seconds * 1000) + round(hours * 3_600_000)
         if step_ms < 0:
             raise ValueError("a clock cannot be moved backwards")
-        self._move(step_ms)
-        for listener in list(self._listeners.values()):
-            listener()
+        self._now_ms += step_ms
+        self._elapsed_ms += step_ms
+        self._tell()
 
     def on_advance(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` after each advance, until what this returns is called."""
@@ -92,15 +92,16 @@ class ManualClock:
 
         return end
 
-    def _move(self, step_ms: int) -> None:
-        self._now_ms += step_ms
-        self._elapsed_ms += step_ms
+    def _tell(self) -> None:
+        for listener in list(self._listeners.values()):
+            listener()
 
 
 class TravellingClock(ManualClock):
     """The machine's clocks, which can be moved ahead, and stopped.
 
-    Time runs by itself, unless it is frozen; `advance` skips some of it in either case.
+    Time runs by itself, unless it is frozen; `advance` skips some of it in either case. Listeners
+    hear of being frozen and thawed as of an advance.
     """
 
     def __init__(self) -> None:
@@ -118,6 +119,13 @@ class TravellingClock(ManualClock):
         return running + self._elapsed_ms / 1000
 
     @property
+    def ahead_ms(self) -> int:
+        """How far this clock is ahead of the machine's; 0 until it is moved or frozen."""
+        if self._stopped_at is None:
+            return self._now_ms
+        return self._stopped_at[0] + self._now_ms - wall_clock_ms()
+
+    @property
     def is_frozen(self) -> bool:
         """Whether time stands still until the next `advance`."""
         return self._stopped_at is not None
@@ -126,6 +134,7 @@ class TravellingClock(ManualClock):
         """Let time stand still."""
         if self._stopped_at is None:
             self._stopped_at = (wall_clock_ms(), time.monotonic())
+            self._tell()
 
     def thaw(self) -> None:
         """Let time run again, from where it stands."""
@@ -134,6 +143,7 @@ class TravellingClock(ManualClock):
             self._stopped_at = None
             self._now_ms -= wall_clock_ms() - stopped_ms
             self._elapsed_ms -= int((time.monotonic() - stopped) * 1000)
+            self._tell()
 
 
 def _nothing() -> None:

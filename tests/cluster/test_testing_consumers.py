@@ -195,6 +195,58 @@ async def test_ordered_and_broadcast_consumers_settle_too(
         rocketmq.assert_consumed("orders", by="b", count=8)
 
 
+async def test_popping_consumers_settle_when_all_is_acknowledged(
+    rocketmq: LocalBroker, producer: pocketmq.Producer
+) -> None:
+    attempts: list[int] = []
+    gate = asyncio.Event()
+
+    async def note(message: pocketmq.ReceivedMessage) -> None:
+        attempts.append(message.attempt)
+        await gate.wait()
+        if len(attempts) < 3:
+            raise ConnectionError("the bank is down")
+
+    consumer = pocketmq.PopConsumer(
+        rocketmq.address, group="g", topics="orders", handler=note, invisible=30
+    )
+    async with consumer:
+        await rocketmq.settle()
+        await producer.send("orders", b"1")
+        with pytest.raises(NotSettled, match="'g' has popped 1 message of 'orders'"):
+            await rocketmq.settle(timeout=0.2)
+        gate.set()
+        await rocketmq.settle()
+        assert attempts == [1]
+        await rocketmq.clock.advance(minutes=10)
+        assert attempts == [1, 2, 3]
+        rocketmq.assert_consumed("orders", by="g")
+
+
+async def test_a_popped_message_comes_again_when_the_clock_has_passed_its_time(
+    rocketmq: LocalBroker, producer: pocketmq.Producer
+) -> None:
+    async with pocketmq.PopConsumer(
+        rocketmq.address, group="g", topics="orders", invisible=3600
+    ) as consumer:
+        await producer.send("orders", b"1")
+        (first,) = await consumer.receive(wait=5)
+        rocketmq.clock.jump(hours=2)
+        (again,) = await consumer.receive(wait=5)
+        assert (first.attempt, again.attempt) == (1, 2)
+        await consumer.ack(again)
+        await rocketmq.settle()
+
+
+async def test_messages_sent_after_a_journey_are_as_old_as_the_broker_thinks(
+    rocketmq: LocalBroker, producer: pocketmq.Producer
+) -> None:
+    rocketmq.clock.jump(days=10)
+    await producer.send("orders", b"1")
+    (message,) = rocketmq.messages("orders")
+    assert abs(message.born_ms - message.stored_ms) < 5000
+
+
 async def test_a_delivery_that_comes_twice_reaches_the_handler_twice(
     rocketmq: LocalBroker, producer: pocketmq.Producer
 ) -> None:

@@ -34,7 +34,9 @@ def test_nobody_moves_the_system_clock() -> None:
 
 async def test_a_travelling_clock_runs_and_can_be_moved_ahead() -> None:
     clock, system = TravellingClock(), SystemClock()
+    assert clock.ahead_ms == 0
     clock.advance(hours=1)
+    assert clock.ahead_ms == 3_600_000
     before = clock.now_ms()
     assert 3_600_000 <= before - system.now_ms() + 1 <= 3_601_000
     await until(lambda: clock.now_ms() > before)
@@ -45,6 +47,7 @@ async def test_a_frozen_clock_moves_only_when_told_and_runs_on_from_there() -> N
     clock.freeze()
     clock.freeze()
     assert clock.is_frozen is True
+    assert clock.ahead_ms <= 0
     stood_at = clock.now_ms(), clock.monotonic()
     began = system.monotonic()
     await until(lambda: system.monotonic() - began > 0.02)

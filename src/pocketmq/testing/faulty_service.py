@@ -3,6 +3,9 @@
 A fault looks at each request that arrives after it was set. It may refuse it, lose it, change it,
 close its connection, or let it through and then drop, delay or repeat the answer, also one that
 comes much later. While no fault wants a request code, its requests take the server's usual way.
+
+Clients say when a request was born by the machine's clock. Where the broker's has been moved they
+seem to come from the past, and some would be refused for it; so that moment is moved along.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from pocketmq.clock import TravellingClock
 from pocketmq.net import Connection, Service
 from pocketmq.net.connection import FrameHandler, Reply, Served, Take
 from pocketmq.net.turns import TakeTurn
@@ -29,6 +33,15 @@ _ANSWERED_ON_THE_CONNECTION = frozenset(
         RequestCode.LITE_PULL_MESSAGE,
     )
 )
+
+
+_BORN_AT: Mapping[int, str] = {
+    RequestCode.SEND_MESSAGE: "bornTimestamp",
+    RequestCode.SEND_MESSAGE_V2: "g",
+    RequestCode.SEND_BATCH_MESSAGE: "g",
+    RequestCode.POP_MESSAGE: "bornTime",
+    RequestCode.NOTIFICATION: "bornTime",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +115,17 @@ class Rule:
 
 
 class Traffic:
-    """The rules of one server, and what is counted of what passes."""
+    """The rules of one server, and what is counted of what passes.
 
-    def __init__(self) -> None:
+    `clock` is the server's, by which requests are dated.
+    """
+
+    def __init__(self, clock: TravellingClock) -> None:
+        self._clock = clock
         self._rules: list[Rule] = []
         self._services: list[FaultyService] = []
         self.checks_answered = 0
+        clock.on_advance(self._changed)
 
     def around(self, service: Service) -> FaultyService:
         """Put a service behind the rules."""
@@ -115,6 +133,11 @@ class Traffic:
         self._services.append(faulty)
         faulty.rules_changed()
         return faulty
+
+    @property
+    def ahead_ms(self) -> int:
+        """How far the server's clock is ahead of its clients'."""
+        return self._clock.ahead_ms
 
     @property
     def rules(self) -> list[Rule]:
@@ -157,6 +180,8 @@ class FaultyService:
         if any(rule.codes is None for rule in rules):
             watched |= SEND_CODES
         watched.add(RequestCode.END_TRANSACTION)
+        if self._traffic.ahead_ms:
+            watched |= _BORN_AT.keys()
         self._short_ways.clear()
         self._short_ways.update(
             (code, handler)
@@ -186,6 +211,9 @@ class FaultyService:
 
     def serve(self, connection: Connection, command: Command) -> Served:
         """Serve a request as the rules say."""
+        born_at = _BORN_AT.get(command.code)
+        if born_at is not None and self._traffic.ahead_ms:
+            _move_along(command, born_at, self._traffic.ahead_ms)
         if command.code == RequestCode.END_TRANSACTION:
             self._traffic.checks_answered += command.fields.get("fromTransactionCheck") == "true"
         actions = [rule.action for rule in self._traffic.rules if rule.takes(command)]
@@ -207,6 +235,12 @@ class FaultyService:
         if command.code in _ANSWERED_ON_THE_CONNECTION:
             connection = cast("Connection", _Intercepted(connection, answers))
         return answers.of(self._inner.serve(connection, command))
+
+
+def _move_along(command: Command, field: str, ahead_ms: int) -> None:
+    text = command.fields.get(field, "")
+    if text.isdigit() and text != "0":
+        command.fields[field] = str(int(text) + ahead_ms)
 
 
 class _Answers:

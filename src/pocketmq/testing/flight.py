@@ -16,7 +16,13 @@ from pocketmq.broker.running import RunningBroker
 from pocketmq.broker.state.clients import Client, ConsumerGroup
 from pocketmq.errors import NetError, PocketMQError, ProtocolError
 from pocketmq.message.properties import TIMER_OUT_MS
-from pocketmq.message.topics import HALF_TOPIC, SCHEDULE_TOPIC, TIMER_TOPIC
+from pocketmq.message.topics import (
+    HALF_TOPIC,
+    SCHEDULE_TOPIC,
+    TIMER_TOPIC,
+    pop_retry_topic,
+    topic_of_pop_retry_topic,
+)
 from pocketmq.protocol.bodies.running import ConsumerRunning
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
@@ -31,6 +37,7 @@ _ASK_TIMEOUT_MS = 1000
 _CHECK_GRACE_SECONDS = 0.5
 _CHECK_GRACE_SECONDS_MIN = 0.02
 _REASONS_SHOWN = 8
+ANY_QUEUE = -1
 
 
 class NotSettled(PocketMQError, AssertionError):
@@ -82,10 +89,14 @@ class Flight:
         """What is in flight, one sentence each."""
         running = self._servers.running
         running.dispatch.drain()
-        return (
-            [*_due_delays(running), *self._due_timers(running), *self._open_checks(running)]
-            or await self._busy_consumers(running)
-        )  # fmt: skip
+        revive = running.models.pops.revive
+        if revive is not None and await revive.step():
+            return ["popped messages that were not acknowledged come again"]
+        return [
+            *_due_delays(running),
+            *self._due_timers(running),
+            *self._open_checks(running),
+        ] or await self._busy_consumers(running)
 
     def next_due_ms(self) -> int | None:
         """The next moment at which something will happen; None: nothing waits."""
@@ -147,7 +158,7 @@ class Flight:
         found: list[str] = []
         for group in running.tables.clients.consumer_groups:
             behind = self._behind(running, group)
-            if not behind:
+            if not behind and not _has_popped(running, group):
                 continue
             coming = [
                 f"{group.name!r} has yet to fetch {_count(end - position, 'message')} of "
@@ -163,7 +174,7 @@ class Flight:
     ) -> list[tuple[str, int, int, int]]:
         """The queues whose end a group is not known to have reached."""
         found = []
-        for topic in group.subscriptions:
+        for topic in _topics_of(group):
             for queue_id in running.store.queue_ids(topic):
                 end = running.store.queue_offsets(topic, queue_id)[1]
                 position = self.consumed_up_to(group.name, topic, queue_id)
@@ -179,11 +190,7 @@ class Flight:
         for client in group.clients:
             answer = await _running_state(group.name, client)
             if answer is None:
-                topic, queue_id, position, end = behind[0]
-                return [
-                    f"{group.name!r} has not committed {_count(end - position, 'message')} of "
-                    f"{topic!r} queue {queue_id}, and {client.client_id} does not say what it does"
-                ]
+                return [_silent(group, client, behind)]
             for queue, state in answer.mq_table.items():
                 count = state.cached_msg_count or state.transaction_msg_count
                 if count and not state.dropped:
@@ -250,12 +257,38 @@ def _due_delays(running: RunningBroker) -> Iterator[str]:
             yield f"messages of delay level {level} are due"
 
 
+def _topics_of(group: ConsumerGroup) -> Iterator[str]:
+    """What a group consumes: the topics it names, and where what it popped comes again."""
+    for topic in group.subscriptions:
+        yield topic
+        for second_form in (False, True):
+            yield pop_retry_topic(group.name, topic, second_form=second_form)
+
+
+def _has_popped(running: RunningBroker, group: ConsumerGroup) -> bool:
+    """Whether messages are out that the group has popped and not acknowledged."""
+    records = running.models.pops.records
+    return records is not None and any(name == group.name for _, name in records.open_pops.groups())
+
+
 def _is_held(running: RunningBroker, group: ConsumerGroup, topic: str, queue_id: int) -> bool:
     """Whether a member waits for more of a queue, and so has been given all there is."""
+    poll, popped = running.models.pops.poll, topic_of_pop_retry_topic(topic, group.name)
+    if any(poll.count(group.name, popped, number) for number in (ANY_QUEUE, queue_id)):
+        return True
     return any(
         pull.group == group.name and pull.connection.is_open
         for pull in running.long_poll.held_at(topic, queue_id)
     )
+
+
+def _silent(group: ConsumerGroup, client: Client, behind: list[tuple[str, int, int, int]]) -> str:
+    words = f"{group.name!r} has not acknowledged what it has popped"
+    if behind:
+        topic, queue_id, position, end = behind[0]
+        left = _count(end - position, "message")
+        words = f"{group.name!r} has not committed {left} of {topic!r} queue {queue_id}"
+    return f"{words}, and {client.client_id} does not say what it does"
 
 
 async def _running_state(group: str, client: Client) -> ConsumerRunning | None:

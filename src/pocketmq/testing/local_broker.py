@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pocketmq.clock import TravellingClock
 from pocketmq.message.topics import dead_letter_topic
 from pocketmq.testing.admission import (
     as_bytes,
@@ -38,11 +39,12 @@ class LocalBroker:
     """
 
     def __init__(self, directory: Path, settings: Mapping[str, object]) -> None:
-        at_name_server, at_broker = Traffic(), Traffic()
+        clock = TravellingClock()
+        at_name_server, at_broker = Traffic(TravellingClock()), Traffic(clock)
         self._thread = LoopThread("pocketmq-testing")
         try:
             self._servers = self._thread.call(
-                lambda: Servers(directory, settings, at_name_server.around, at_broker.around)
+                lambda: Servers(directory, settings, clock, at_name_server.around, at_broker.around)
             )
             self._thread.run(self._servers.start())
         except BaseException:
@@ -53,7 +55,7 @@ class LocalBroker:
         self._marks: dict[tuple[str, int], int] = {}
         self._turns: dict[str, int] = {}
         self._suffix = ""
-        self.clock = BrokerClock(self._servers.clock, self._flight, self._thread)
+        self.clock = BrokerClock(clock, self._flight, self._thread)
         self.faults = Faults(self._thread, self._servers, (at_name_server, at_broker))
 
     def __repr__(self) -> str:

@@ -35,15 +35,15 @@ class Servers:
         self,
         directory: Path,
         settings: Mapping[str, object],
+        clock: TravellingClock,
         around_name_server: Around,
         around_broker: Around,
     ) -> None:
         nameserver, self._broker_config = _configs(directory, settings)
-        self.clock = TravellingClock()
-        # Apart from the broker's: a jump must not make the name server believe the broker dead.
-        self.name_server_clock = TravellingClock()
+        self.clock = clock
         self._around_broker = around_broker
-        self._name_server = NameServerApp(nameserver, self.name_server_clock, around_name_server)
+        # Its time is real: a jump must not make the name server believe the broker dead.
+        self._name_server = NameServerApp(nameserver, around=around_name_server)
         self._broker: BrokerApp | None = None
         self._restarted: Callable[[], None] = lambda: None
 

@@ -62,6 +62,10 @@ class OpenPops:
             for place in self._settled.pop(tick_ms):
                 self._needless.pop(place, None)
 
+    def groups(self) -> set[tuple[str, str]]:
+        """The topics and groups that have messages out."""
+        return {key[:2] for key in self._open}
+
     def __len__(self) -> int:
         return len(self._open)
 

@@ -61,11 +61,12 @@ async def pull_all(
         body = bytes(answer.body)
         if answer.code != 0 or not body:
             return found
+        # A record may be a whole batch, which takes several offsets.
+        offset = int(answer.fields["nextBeginOffset"])
         at = 0
         while at < len(body):
             record = decode_record(body, at)
             at += record.size
-            offset = record.queue_offset + 1
             found.append(
                 Pulled(
                     record.topic,

@@ -64,7 +64,9 @@ def call(
     return answer, rest[header_length:]
 
 
-def create_topic(name_server: str, broker: str, topic: str, queues: int = 4) -> None:
+def create_topic(
+    name_server: str, broker: str, topic: str, queues: int = 4, attributes: str = ""
+) -> None:
     """Create a topic and wait until the name server tells of it."""
     fields = {
         "topic": topic,
@@ -75,6 +77,7 @@ def create_topic(name_server: str, broker: str, topic: str, queues: int = 4) -> 
         "topicFilterType": "SINGLE_TAG",
         "topicSysFlag": "0",
         "order": "false",
+        "attributes": attributes,
     }
     call(broker, CREATE_TOPIC, fields)
     wait_until(lambda: route(name_server, topic) is not None, 20, f"a route of {topic}")

@@ -39,21 +39,31 @@ class Room:
 
     async def take_when_open(self, size_bytes: int, timeout: float) -> None:
         """Take room, waiting for it in turn. Raise TooManyInFlight after `timeout` seconds."""
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(timeout, self._expire, turn, timeout)
         self._queue.append(turn)
         try:
-            await asyncio.wait_for(turn, timeout)
-        except (asyncio.TimeoutError, TimeoutError):
-            raise TooManyInFlight(
-                f"{self.count} messages of {self.bytes} bytes are unanswered, and none was "
-                f"answered for {timeout:g} s; send less at a time, or raise in_flight_max"
-            ) from None
+            await turn
+            self.count += 1
+            self.bytes += size_bytes
         finally:
-            if turn in self._queue:
-                self._queue.remove(turn)
-            self._admit()
-        self.count += 1
-        self.bytes += size_bytes
+            timer.cancel()
+            self._leave(turn)
+
+    def _expire(self, turn: asyncio.Future[None], timeout: float) -> None:
+        if not turn.done():
+            turn.set_exception(
+                TooManyInFlight(
+                    f"{self.count} messages of {self.bytes} bytes are unanswered, and none was "
+                    f"answered for {timeout:g} s; send less at a time, or raise in_flight_max"
+                )
+            )
+
+    def _leave(self, turn: asyncio.Future[None]) -> None:
+        """Leave the queue, and let in the next if there is still room."""
+        if turn in self._queue:
+            self._queue.remove(turn)
         self._admit()
 
     def give(self, size_bytes: int) -> None:
@@ -76,8 +86,6 @@ class Room:
             try:
                 yield from turn.__await__()
             finally:
-                if turn in self._queue:
-                    self._queue.remove(turn)
-                self._admit()
+                self._leave(turn)
             if self.is_open:
                 return

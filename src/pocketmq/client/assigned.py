@@ -44,8 +44,6 @@ class GroupSession:
     start_from: StartFrom = "last"
     broadcast: bool = False
     ordered: bool = False
-    commits_on_pull: bool = True
-    """Whether pulls carry the position along. False where the user commits."""
     commits_on_leave: bool = True
     """Whether the position of a queue is committed when it is given back."""
     started_ms: int = 0
@@ -79,6 +77,7 @@ class AssignedQueues:
         self._pullers: dict[MessageQueue, Puller] = {}
         self._jobs: set[asyncio.Task[None]] = set()
         self._leaving: set[MessageQueue] = set()
+        self._committing = asyncio.Lock()
         self._paused_topics: set[str] = set()
         self._paused_queues: set[MessageQueue] = set()
         self.locks = locks(self) if locks is not None else None
@@ -189,7 +188,6 @@ class AssignedQueues:
             messages_max=session.options.pull_messages_max,
             bytes_max=session.options.pull_bytes_max,
             wait_ms=session.options.poll_timeout_ms,
-            commits=session.commits_on_pull and not session.broadcast,
         )
         return held
 
@@ -225,7 +223,7 @@ class AssignedQueues:
                 # Another consumer must not begin before the message in hand is finished.
                 await asyncio.wait([idle], timeout=self._session.options.stop_timeout_ms / 1000)
             if self._session.commits_on_leave:
-                await self._store.commit({held.queue: held.commit_offset}, wait=True)
+                await self._commit({held.queue: held.commit_offset})
         except PocketMQError as error:
             _log.warning("position not committed queue=%s: %s", held.queue, error)
         finally:
@@ -269,11 +267,21 @@ class AssignedQueues:
         }
         if not changed:
             return
-        await self._store.commit(changed, wait=wait)
+        try:
+            await self._commit(changed)
+        except PocketMQError:
+            if wait:
+                raise
+            return  # logged by the store, and tried again the next time
         for queue, offset in changed.items():
             held = self.get(queue)
             if held is not None:
                 held.committed_offset = offset
+
+    async def _commit(self, offsets: Mapping[MessageQueue, int]) -> None:
+        # One at a time, each waited for: a broker may serve two commits in any order.
+        async with self._committing:
+            await self._store.commit(dict(offsets), wait=True)
 
     def _moved(self, held: ProcessQueue, offset: int) -> None:
         if self._pullers.get(held.queue) is None or held.dropped:
@@ -304,7 +312,7 @@ class AssignedQueues:
             held = self.get(queue)
             if held is not None:
                 self._restart(held, offset)
-        await self._store.commit(dict(offsets), wait=True)
+        await self._commit(offsets)
 
     # -- pausing ----------------------------------------------------------------------------
 

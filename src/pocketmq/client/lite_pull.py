@@ -110,7 +110,6 @@ class LitePullConsumer:
             dict(self._subscriptions),
             self._start_from,
             broadcast=self._broadcast,
-            commits_on_pull=False,
             commits_on_leave=self.auto_commit,
             started_ms=self._clock.now_ms(),
             codecs=self._codecs,

@@ -10,6 +10,7 @@ which is the format of Java clients.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pocketmq.client.calls import Calls
-from pocketmq.errors import ClientError, ConfigError, NetError, NoRoute, ProtocolError
+from pocketmq.errors import ClientError, ConfigError, NoRoute, PocketMQError, ProtocolError
 from pocketmq.protocol.bodies.offsets import QueueOffsets
 from pocketmq.protocol.bodies.queues import MessageQueue
 
@@ -34,7 +35,7 @@ class OffsetStore(Protocol):
         ...
 
     async def commit(self, offsets: dict[MessageQueue, int], *, wait: bool = False) -> None:
-        """Remember positions. With `wait`, return when they are safe; errors are raised then."""
+        """Remember positions. With `wait` they are safe then, and errors are raised."""
         ...
 
 
@@ -53,18 +54,22 @@ class RemoteOffsets:
         return await self._calls.consumer_offset(self._address(queue), self._group, queue)
 
     async def commit(self, offsets: dict[MessageQueue, int], *, wait: bool = False) -> None:
-        """Tell the brokers; without `wait` what fails is told again at the next commit."""
-        problem: Exception | None = None
-        for queue, offset in offsets.items():
-            try:
-                await self._calls.commit_offset(
-                    self._address(queue), self._group, queue, offset, wait=wait
-                )
-            except (NetError, ClientError, ProtocolError) as error:
-                _log.info("position not committed queue=%s offset=%d: %s", queue, offset, error)
-                problem = error
-        if problem is not None and wait:
+        """Tell the brokers. Without `wait`, what fails is only logged."""
+        results = await asyncio.gather(
+            *(self._commit_one(queue, offset) for queue, offset in offsets.items()),
+            return_exceptions=True,
+        )
+        problem: BaseException | None = None
+        for queue, result in zip(offsets, results, strict=True):
+            if result is not None:
+                _log.info("position not committed queue=%s: %s", queue, result)
+                problem = result
+        if problem is not None and (wait or not isinstance(problem, PocketMQError)):
             raise problem
+
+    async def _commit_one(self, queue: MessageQueue, offset: int) -> None:
+        address = self._address(queue)
+        await self._calls.commit_offset(address, self._group, queue, offset, wait=True)
 
     def _address(self, queue: MessageQueue) -> str:
         address = self._address_of(queue)

@@ -200,6 +200,7 @@ class PopConsumer:
             share = (deadline - loop.time()) / max(1, len(sources))
             for _ in sources:
                 source = sources[next(self._turns) % len(sources)]
+                source.forget_expired()
                 found = await parts.pop_once(source, messages_max, max(0.0, share))
                 if found:
                     return found

@@ -42,6 +42,8 @@ class InHand:
     hidden_until: float
     """In the loop's time."""
     renewing: bool = False
+    hidden_by_user: bool = False
+    """True after `change_invisible`: the user has said when it is to be seen again."""
     finished: bool = False
 
 
@@ -93,6 +95,12 @@ class PoppedQueue(ProcessQueue):
             message.context = self
             until = now + receipt.invisible_ms / 1000
             self._hands[id(message)] = InHand(message, receipt, until)
+
+    def forget_expired(self) -> None:
+        """Let go of what the broker has given to somebody else by now."""
+        now = asyncio.get_running_loop().time()
+        for hand in [hand for hand in self._hands.values() if hand.hidden_until <= now]:
+            self._let_go(hand)
 
     def receipt(self, message: ReceivedMessage) -> Receipt:
         """The receipt of a message in hand. Raise ClientError when it is finished."""
@@ -170,6 +178,7 @@ class PoppedQueue(ProcessQueue):
     async def hide(self, message: ReceivedMessage, seconds: float) -> None:
         """Hide a message for so long from now. Raise what a call raises."""
         hand = self._hand(message)
+        hand.hidden_by_user = True
         await self._hide(hand, round(seconds * 1000))
 
     async def _hide(self, hand: InHand, invisible_ms: int) -> None:
@@ -252,9 +261,10 @@ class PoppedQueue(ProcessQueue):
     async def settle(self, timeout: float) -> None:
         """Acknowledge what is finished and let the rest be seen again soon."""
         self._flush()
+        self.forget_expired()
         for hand in list(self._hands.values()):
-            if not hand.renewing:
-                self._hands.pop(id(hand.message), None)
+            if not hand.renewing and not hand.hidden_by_user:
+                self._let_go(hand)
                 self.spawn(self._release(hand))
         if self._jobs:
             await asyncio.wait(self._jobs, timeout=timeout)

@@ -21,7 +21,7 @@ from pocketmq.errors import BrokerRefused, ClientError, MalformedBody, PocketMQE
 from pocketmq.filtering.subscriptions import Subscription
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
-from pocketmq.protocol.requests.pull import COMMIT_OFFSET_VALID, HAS_SUBSCRIPTION, MAY_SUSPEND
+from pocketmq.protocol.requests.pull import HAS_SUBSCRIPTION, MAY_SUSPEND
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +73,6 @@ async def pull(
     messages_max: int,
     bytes_max: int = 0,
     wait_ms: int = 0,
-    commit_offset: int = -1,
 ) -> Pulled:
     """Ask once. `wait_ms` lets the broker hold a pull that finds nothing.
 
@@ -82,8 +81,6 @@ async def pull(
     flags = HAS_SUBSCRIPTION
     if wait_ms > 0:
         flags |= MAY_SUSPEND
-    if commit_offset >= 0:
-        flags |= COMMIT_OFFSET_VALID
     fields = {
         "consumerGroup": group,
         "topic": queue.topic,
@@ -91,7 +88,8 @@ async def pull(
         "queueOffset": str(offset),
         "maxMsgNums": str(messages_max),
         "sysFlag": str(flags),
-        "commitOffset": str(max(commit_offset, 0)),
+        # A pull may be served after a commit that was sent later, so it carries no position.
+        "commitOffset": "0",
         "suspendTimeoutMillis": str(wait_ms),
         "subscription": subscription.expression,
         "subVersion": str(subscription.version),
@@ -150,7 +148,6 @@ class Puller:
         messages_max: int,
         bytes_max: int,
         wait_ms: int,
-        commits: bool,
     ) -> None:
         self.held = held
         self.problem = ""
@@ -166,7 +163,6 @@ class Puller:
         self._messages_max = messages_max
         self._bytes_max = bytes_max
         self._wait_ms = wait_ms
-        self._commits = commits
         self._broker_id = 0
         self._failures = 0
         self.task: asyncio.Task[None] = asyncio.ensure_future(self._run())
@@ -213,7 +209,6 @@ class Puller:
             messages_max=self._messages_max,
             bytes_max=self._bytes_max,
             wait_ms=self._wait_ms,
-            commit_offset=held.commit_offset if self._commits else -1,
         )
         if held.dropped:
             return 0.0

@@ -121,10 +121,9 @@ class RunningConsumer:
             offer_again=self._offer,
             sent_back=self._sent_back,
         )
-        remote = self.session.commits_on_pull = self._keeps_remotely()
         self.assigned = AssignedQueues(
             self.session,
-            self._offset_store(remote),
+            self._offset_store(),
             self._offer,
             locks=self._locks if plan.orderly and not plan.broadcast else None,
             dropped=self._dropped,
@@ -142,16 +141,14 @@ class RunningConsumer:
         )
         self._commits: asyncio.Task[None] | None = None
         self._learning: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._hooks_started = False
 
     # -- building ---------------------------------------------------------------------------
 
-    def _keeps_remotely(self) -> bool:
-        return self.plan.store is None and not self.plan.broadcast
-
-    def _offset_store(self, remote: bool) -> OffsetStore:
+    def _offset_store(self) -> OffsetStore:
         plan = self.plan
-        if remote:
+        if plan.store is None and not plan.broadcast:
             return RemoteOffsets(self.instance.calls, plan.group, self.session.address_of)
         if isinstance(plan.store, (str, Path)):
             return FileOffsets(plan.store)
@@ -311,7 +308,9 @@ class RunningConsumer:
     async def _commit_now_and_then(self) -> None:
         interval = self.plan.options.commit_interval_ms / 1000
         while True:
-            await asyncio.sleep(interval)
+            await asyncio.wait([self._stopping], timeout=interval)
+            if self._stopping.done():
+                return
             await self.assigned.commit()
 
     async def subscribe(self, subscription: Subscription) -> None:
@@ -345,7 +344,9 @@ class RunningConsumer:
         if self._calls is not None:
             await self._calls.stop(seconds)
         await self.ending.settle(seconds)
-        await _end(self._commits)
+        self._stopping.set_result(None)
+        if self._commits is not None:
+            await asyncio.wait([self._commits], timeout=seconds)
         await _end(self._learning)
         await self.member.stop()
         await self.assigned.close()

@@ -157,3 +157,16 @@ async def test_a_delivery_that_the_disk_may_have_lost_is_not_written_down_as_don
         await app.running.models.delay.step()
         app.running.dispatch.drain()
         assert await bodies(peer) == [b"late", b"late"], "each of them once"
+
+
+async def test_a_send_that_makes_a_topic_is_answered_although_the_topic_cannot_be_saved(
+    tmp_path: Path, disk: FailingDisk
+) -> None:
+    async with local_broker(tmp_path) as app, connected(app, "one") as (peer,):
+        disk.broken = True
+        answer = await peer.send("New", b"first")
+        disk.broken = False
+        assert (answer.code, answer.fields["queueOffset"]) == (0, "0")
+        assert (await peer.send("New", b"second")).code == 0
+    async with local_broker(tmp_path) as app, connected(app, "one") as (peer,):
+        assert [message.body for message in await pull_all(peer, "New")] == [b"first", b"second"]

@@ -174,6 +174,68 @@ def test_json_logs_are_objects_and_replace_the_banner(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+BARE_SYSTEM = """
+import asyncio, builtins, ctypes, mmap, os, sys, types
+
+for name in ("uvloop", "fcntl", "resource"):
+    sys.modules[name] = None
+
+locked = types.ModuleType("msvcrt")
+locked.LK_NBLCK = 2
+locked.locking = lambda descriptor, mode, count: None
+sys.modules["msvcrt"] = locked
+
+for name in (
+    "fdatasync posix_fallocate posix_fadvise sched_yield sysconf SEEK_DATA SEEK_HOLE link "
+    "preadv pwritev sendfile sched_getaffinity eventfd"
+).split():
+    if hasattr(os, name):
+        delattr(os, name)
+for name in [name for name in vars(mmap) if name.startswith("MADV_")]:
+    delattr(mmap, name)
+
+def missing_below(call, *roots):
+    def guarded(path, *args, **more):
+        if isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith(roots):
+            raise FileNotFoundError(2, "hidden", os.fspath(path))
+        return call(path, *args, **more)
+    return guarded
+
+builtins.open = missing_below(builtins.open, "/proc", "/sys")
+os.listdir = missing_below(os.listdir, "/proc", "/sys")
+plain_access = os.access
+os.access = lambda path, mode: os.fspath(path) != "/dev/shm" and plain_access(path, mode)
+
+class NoLibrary(ctypes.CDLL):
+    def __init__(self, name, *args, **more):
+        if name is None:
+            raise OSError("hidden")
+        super().__init__(name, *args, **more)
+
+ctypes.CDLL = NoLibrary
+"""
+
+
+@pytest.mark.parametrize("pure", ["1", ""])
+def test_nothing_needs_what_only_linux_has(tmp_path: Path, pure: str) -> None:
+    """A stand-in for other systems: what they lack is taken away before anything is imported."""
+    hiding = tmp_path / "hiding"
+    hiding.mkdir()
+    (hiding / "sitecustomize.py").write_text(BARE_SYSTEM)
+    data = str(tmp_path / "data")
+    more = {"PYTHONPATH": str(hiding), "POCKETMQ_PURE": pure, "TMPDIR": str(tmp_path)}
+    for mode in ("SYNC_FLUSH", "ASYNC_FLUSH"):
+        with up("--data", data, "--set", f"flushDiskType={mode}", **more) as started:
+            for _ in range(3):
+                assert "received" in hello(started.name_server)
+            code, logs = started.stop()
+            assert (code, "Error" in logs, "WARNING" in logs) == (0, False, False), logs
+        assert not (Path(data) / "store" / "abort").exists()
+    with up("--ephemeral", "--set", "transientStorePoolEnable=true", **more) as started:
+        assert "received" in hello(started.name_server)
+        assert started.stop()[0] == 0
+
+
 def test_without_uvloop_the_servers_run_on_asyncio(tmp_path: Path) -> None:
     """A stand-in for systems without it: the import fails, everything else is the same."""
     (tmp_path / "uvloop.py").write_text("raise ImportError('hidden')\n")

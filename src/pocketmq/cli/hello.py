@@ -21,13 +21,14 @@ from pocketmq.protocol.bodies.route import MASTER_ID, TopicRoute
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
 from pocketmq.protocol.fields import decode_fields, encode_fields
-from pocketmq.protocol.requests.pull import HAS_SUBSCRIPTION, PullReply, PullRequest
+from pocketmq.protocol.requests.pull import HAS_SUBSCRIPTION, MAY_SUSPEND, PullReply, PullRequest
 from pocketmq.protocol.requests.routes import RouteRequest
 from pocketmq.protocol.requests.send import SendReply, SendRequest
 
 TOPIC = "HelloPocketMQ"
 AUTO_CREATE_TOPIC = "TBW102"
 GROUP = "hello"
+_PATIENCE_MS = 2000  # a broker may make messages visible a moment after it has taken them
 
 
 @click.command()
@@ -124,9 +125,9 @@ class _Conversation:
             queue_id=sent.queue_id,
             queue_offset=sent.queue_offset,
             max_msg_nums=1,
-            sys_flag=HAS_SUBSCRIPTION,
+            sys_flag=HAS_SUBSCRIPTION | MAY_SUSPEND,
             commit_offset=QueueOffset(0),
-            suspend_timeout_millis=0,
+            suspend_timeout_millis=_PATIENCE_MS,
             subscription="*",
         )
         answer = await self._client.call(

@@ -6,7 +6,6 @@ Apache RocketMQ locks the same byte, so the two keep out of each other's directo
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from pocketmq.errors import DirectoryInUse
@@ -48,11 +47,11 @@ class DirectoryLock:
 
 
 def _lock_first_byte(descriptor: int) -> None:
-    if sys.platform == "win32":
+    try:
+        import fcntl
+    except ImportError:
         import msvcrt
 
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
     else:
-        import fcntl
-
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 0)

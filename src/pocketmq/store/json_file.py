@@ -37,7 +37,7 @@ def replace_file(path: Path, content: bytes) -> None:
                 backup.unlink()
             try:
                 os.link(path, backup)
-            except (OSError, NotImplementedError):
+            except (OSError, NotImplementedError, AttributeError):
                 os.replace(path, backup)  # no hard links here
         os.replace(fresh, path)
         space.sync_directory(str(path.parent))

@@ -7,6 +7,7 @@ Nearly every send is plain: a known topic, an existing queue, properties to be s
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -39,6 +40,8 @@ from pocketmq.protocol.command import FLAG_ONEWAY, FLAG_RESPONSE, Command
 from pocketmq.protocol.framing import Frame, SendFields, encode_frame
 from pocketmq.protocol.replies import SendReplies, send_reply_fields
 from pocketmq.store import MessageStore
+
+_log = logging.getLogger(__name__)
 
 _UNUSUAL: Final = REWRITE | SPECIAL | UNTERMINATED
 _BATCH_FLAGS: Final = NEEDS_UNWRAP | INNER_BATCH
@@ -343,7 +346,11 @@ class SendHandler:
         self, connection: Connection, answer: Command, waits: bool
     ) -> Command | None:
         """Answer once the name servers know the new topic: a consumer may ask them at once."""
-        await self._announce()
+        try:
+            await self._announce()
+        except StoreError as error:
+            # The message is stored all the same; the table of topics is saved again later.
+            _log.error("a new topic could not be saved reason=%s", error)
         if waits:
             self._flush.hold(connection, _encode_answer, answer)
             return None

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.local_broker import connected, local_broker
+from tests.support.local_broker import Peer, connected, local_broker
+from tests.support.pops import START_MS, pop, revive
 from tests.support.pulling import props, pull_all
 
 from pocketmq.broker.config import TopicsConfig
-from pocketmq.protocol.codes import RequestCode
+from pocketmq.clock import ManualClock
+from pocketmq.message.record import decode_record
+from pocketmq.protocol.bodies.topic_config import TopicConfig
+from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.requests.queries import QueryMessageRequest
 
 TRACE = "RMQ_SYS_TRACE_TOPIC"
@@ -47,3 +51,88 @@ async def test_the_trace_topic_may_have_another_name(tmp_path: Path) -> None:
 async def test_clients_are_told_whether_to_trace(tmp_path: Path) -> None:
     async with local_broker(tmp_path) as app, connected(app, "one") as (peer,):
         assert (await peer.send("T")).fields["TRACE_ON"] == "true"
+
+
+def points_in(bodies: list[bytes]) -> list[list[str]]:
+    """The points of trace messages, field by field."""
+    return [
+        point.split("\x01") for body in bodies for point in body.decode().split("\x02") if point
+    ]
+
+
+async def life_of(peer: Peer, key: str, begin_ms: int = 0) -> list[list[str]]:
+    """What a query for a trace tells."""
+    request = QueryMessageRequest(TRACE, key, 32, begin_ms, 2**62)
+    answer = await peer.call(RequestCode.QUERY_MESSAGE, request)
+    if answer.code != 0:
+        assert answer.code == ResponseCode.QUERY_NOT_FOUND
+        return []
+    bodies, at, body = [], 0, bytes(answer.body)
+    while at < len(body):
+        record = decode_record(body, at)
+        assert record.topic == TRACE
+        assert key in record.properties["KEYS"].split(" ")
+        bodies.append(bytes(record.body))
+        at += record.size
+    return points_in(bodies)
+
+
+async def test_one_query_tells_the_life_of_a_message(tmp_path: Path) -> None:
+    clock = ManualClock(START_MS)
+    async with local_broker(tmp_path, clock) as app, connected(app, "one") as (peer,):
+        tables = app.running.tables
+        tables.topics.put(TopicConfig("T", 1, 1))
+        for number in (1, 2):
+            sent = props(UNIQ_KEY=f"U{number}", KEYS=f"k{number}", TAGS="a")
+            assert (await peer.send("T", b"body", 0, sent)).code == 0
+        app.running.dispatch.drain()
+        (stored,) = await life_of(peer, "U1")
+        assert stored[0] == "Pub"
+        assert stored[1:4] == [str(START_MS), "DefaultRegion", "store@b"]
+        assert stored[4:8] == ["T", "U1", "a", "k1"]
+        assert (stored[9], stored[11], stored[13]) == ("4", "0", "true")
+        clock.advance(seconds=10)
+        tables.offsets.commit("g", "T", 0, 1)
+        await app.running.models.life.step()
+        clock.advance(seconds=60)
+        tables.offsets.commit("g", "T", 0, 2)
+        await app.running.models.life.step()
+        points = await life_of(peer, "k1")
+        assert [point[0] for point in points] == ["Pub", "SubBefore", "SubAfter"]
+        before, after = points[1], points[2]
+        assert (before[1], before[3], before[5]) == (str(START_MS + 10_000), "g@b", "U1")
+        assert (after[1], after[2], after[4]) == (before[4], "U1", "true")
+        assert [point[1] for point in await life_of(peer, "U2")][1] == str(START_MS + 70_000)
+        assert await life_of(peer, "U1", START_MS + 1) == [], "it was stored before"
+        assert await life_of(peer, "nothing") == []
+
+
+async def test_the_life_goes_on_in_retry_topics(tmp_path: Path) -> None:
+    clock = ManualClock(START_MS)
+    async with local_broker(tmp_path, clock) as app, connected(app, "one") as (peer,):
+        app.running.tables.topics.put(TopicConfig("T", 1, 1))
+        sent = props(UNIQ_KEY="U1", KEYS="k1")
+        assert (await peer.send("T", b"body", 0, sent)).code == 0
+        app.running.dispatch.drain()
+        assert (await pop(peer)).code == 0
+        clock.advance(seconds=12)
+        assert await revive(app) == 1
+        traced = props(KEYS="U1 k1", UNIQ_KEY="X")
+        assert (await peer.send(TRACE, PUB, 0, traced)).code == 0
+        app.running.dispatch.drain()
+        points = await life_of(peer, "U1")
+        assert [(point[0], point[3], point[4]) for point in points if point[0] == "Pub"] == [
+            ("Pub", "p", "T"),
+            ("Pub", "store@b", "T"),
+            ("Pub", "store@b", "%RETRY%g_T"),
+        ], "the producer's own point, then the broker's"
+        assert [point[3] for point in points if point[0] == "SubBefore"] == ["g@b"]
+
+
+async def test_the_broker_may_keep_to_what_clients_wrote(tmp_path: Path) -> None:
+    topics = TopicsConfig(trace_points=False)
+    running = local_broker(tmp_path, topics=topics)
+    async with running as app, connected(app, "one") as (peer,):
+        assert (await peer.send("T", b"body", 0, props(UNIQ_KEY="U1"))).code == 0
+        app.running.dispatch.drain()
+        assert await life_of(peer, "U1") == []

@@ -64,6 +64,10 @@ class TopicsConfig:
         False, "Create the message trace topic at start.", alias="traceTopicEnable"
     )
     trace_topic_name: str = setting("RMQ_SYS_TRACE_TOPIC", "Its name.", alias="msgTraceTopicName")
+    trace_points: bool = setting(
+        True,
+        "Add what the broker itself knows of a message to the answer, when its trace is asked for.",
+    )
     topics_max: int = setting(
         100_000, "Topics on this broker; a send that would create another is refused.", minimum=100
     )

@@ -28,6 +28,7 @@ from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.ending import end_all
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.intake import Intake
+from pocketmq.broker.services.message_life import MessageLife
 from pocketmq.broker.services.placing import Placer
 from pocketmq.broker.services.timer import TimerService
 from pocketmq.broker.services.topic_routes import TopicRoutes
@@ -121,7 +122,15 @@ class Models:
         self.routes = TopicRoutes(
             ground.name_servers, tables.topics, ground.clock, config.identity.broker_name
         )
-        self._services += (*self.pops.services, self.routes)
+        self.life = MessageLife(
+            store,
+            tables.offsets,
+            ground.clock,
+            config.topics,
+            broker=config.identity.broker_name,
+            store_host=ground.replies.store_host,
+        )
+        self._services += (*self.pops.services, self.routes, self.life)
         if not _is_replica(config):
             self._services += (self.transaction_checks,)
 

@@ -213,7 +213,7 @@ class RunningBroker:
             ),
             LocksHandler(tables.locks),
             OffsetsHandler(tables.offsets, tables.topics, tables.groups, store, self.cold_reads),
-            QueriesHandler(store, tables.clients, self.cold_reads),
+            QueriesHandler(store, tables.clients, self.cold_reads, self.models.life),
             *models,
             *operator_handlers(config, store, tables, self._operator_services(), self.clock),
         )

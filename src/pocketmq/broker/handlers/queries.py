@@ -11,6 +11,7 @@ from typing import Final
 
 from pocketmq.broker.handlers.described import subscription_document
 from pocketmq.broker.services.cold_reads import ColdReadService
+from pocketmq.broker.services.message_life import MessageLife
 from pocketmq.broker.state.clients import ClientTable
 from pocketmq.errors import Refused
 from pocketmq.message.positions import LogOffset
@@ -36,12 +37,17 @@ class QueriesHandler:
     """Looks up messages by key, by id and by place."""
 
     def __init__(
-        self, store: MessageStore, clients: ClientTable, cold_reads: ColdReadService
+        self,
+        store: MessageStore,
+        clients: ClientTable,
+        cold_reads: ColdReadService,
+        life: MessageLife,
     ) -> None:
         self._store = store
         self._in_memory = store.in_memory
         self._cold_reads = cold_reads
         self._clients = clients
+        self._life = life
 
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
@@ -70,10 +76,17 @@ class QueriesHandler:
         )
         records = all_of(partial(self._in_memory.record_at, at) for at in found.log_offsets)
         body = b"".join([record for record in records if record is not None])
+        if request.topic == self._life.topic and not request.by_unique_key:
+            body += self._own_trace(request, body)
         if not body:
             remark = f"topic {request.topic!r} has no message with this key in this time"
             return command.reply(ResponseCode.QUERY_NOT_FOUND, remark, fields)
         return command.reply(fields=fields, body=body)
+
+    def _own_trace(self, request: QueryMessageRequest, traced: bytes) -> bytes:
+        """What this broker itself knows of the message whose trace is asked for."""
+        begin_ms, end_ms = request.begin_timestamp, request.end_timestamp
+        return self._life.tell(request.key, traced, begin_ms, end_ms)
 
     def by_log_offset(self, connection: Connection, command: Command) -> Served:
         """The one message at a place in the commit log."""

@@ -1,4 +1,4 @@
-"""The SDK's consumers against our broker; the same scenarios run against Apache's in tests/compat."""
+"""The SDK's consumers against our broker; tests/compat runs the same scenarios on Apache's."""
 
 from __future__ import annotations
 

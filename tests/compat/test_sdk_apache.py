@@ -36,7 +36,7 @@ def outcomes(
     except PeerUnavailable as error:
         unavailable(error)
     settings = {"enablePropertyFilter": "true", "timerWheelEnable": "true"}
-    cluster = apache.ApacheCluster(home, version=version, **settings)
+    cluster = apache.ApacheCluster(home, version, **settings)
     before = os.environ.get("POCKETMQ_OFFSETS")
     os.environ["POCKETMQ_OFFSETS"] = str(home / "offsets")
     try:

@@ -92,7 +92,7 @@ class ApacheCluster:
     """An Apache name server and broker; only the broker is restarted."""
 
     def __init__(self, home: Path, version: str = VERSION, /, **settings: object) -> None:
-        self._name_server = ApacheNameServer(home / "namesrv", version)
+        self._name_server = ApacheNameServer(home / "namesrv", str(version))
         self.name_server = self._name_server.address
         self.data = home / "data"
         self._broker = ApacheBroker(

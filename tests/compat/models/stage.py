@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from tests.compat.table import peers_of
+from tests.support import apache
 from tests.support.clients import raw
 from tests.support.clients.driver import Driver, Json
 from tests.support.clients.peers import PEERS, Peer
@@ -150,9 +151,15 @@ def is_slow(item: pytest.Item) -> bool:
 
 
 def tried_with(
-    *models: str, peers: Iterable[Peer] | None = None, slow: bool = False
+    *models: str,
+    peers: Iterable[Peer] | None = None,
+    slow: bool = False,
+    not_apache: str | None = None,
 ) -> Callable[[Scenario], Any]:
-    """Make a scenario a test, with each client that can try all these models."""
+    """Make a scenario a test, with each client that can try all these models.
+
+    `not_apache` says why it would fail in front of an Apache broker, where we mean to be better.
+    """
     able = [peer for peer in PEERS if all(peer in peers_of(model) for model in models)]
     chosen = able if peers is None else list(peers)
 
@@ -161,6 +168,8 @@ def tried_with(
         @pytest.mark.timeout(SCENARIO_SECONDS_MAX + 30)
         @pytest.mark.parametrize("peer", chosen, ids=lambda peer: peer.name)
         def test(peer: Peer, side_by_side: SideBySide, request: pytest.FixtureRequest) -> None:
+            if not_apache and apache.wanted():
+                pytest.skip(not_apache)
             side_by_side.play(name_of(request.node), scenario, peer)
 
         test.__name__ = scenario.__name__

@@ -33,7 +33,7 @@ def assert_each_its_own(received: list[Json], sent: list[Json]) -> None:
     assert len({message["message_id"] for message in received}) == len(sent)
 
 
-@tried_with("batch")
+@tried_with("batch", not_apache="5.3.3 gives all messages of a batch the one id of the batch")
 def test_each_message_of_a_batch_keeps_its_own_tags_keys_and_properties(stage: Stage) -> None:
     driver, topic = stage.driver(), stage.topic("batch")
     sent = batch("first")

@@ -103,7 +103,7 @@ def test_an_orderly_listener_tries_in_place_then_goes_on_with_the_next(stage: St
     assert bodies(found) == ["bad"]
 
 
-@tried_with("retry", peers=PEERS[:1])
+@tried_with("retry", peers=PEERS[:1], not_apache="only its proxy knows the policies of groups")
 def test_a_group_waits_between_tries_as_its_own_policy_says(stage: Stage) -> None:
     driver, topic = stage.driver(), stage.topic("policy")
     stage.retry_topic(topic)

@@ -6,7 +6,7 @@ from tests.compat.models.stage import Stage, bodies, numbered, tried_with
 from tests.support.clients import raw
 
 
-@tried_with("transactions")
+@tried_with("transactions", not_apache="a commit that arrives twice is delivered twice")
 def test_only_what_was_committed_is_delivered_by_the_producer_or_when_asked(stage: Stage) -> None:
     driver, topic = stage.driver(), stage.topic("transactions")
     checks = {

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from tests.support.local_broker import Peer, connected, local_broker
-from tests.support.pulling import pull_all
+from tests.support.pulling import HAS_SUBSCRIPTION, pull_all
 from tests.support.waiting import until
 
 from pocketmq.broker.app import BrokerApp
 from pocketmq.clock import ManualClock
+from pocketmq.message.positions import QueueOffset
+from pocketmq.message.record import decode_record
 from pocketmq.protocol.bodies.queues import LockReply, LockRequest, MessageQueue
 from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.codes import RequestCode, ResponseCode
+from pocketmq.protocol.requests.pull import MAY_SUSPEND, PullRequest
 
 QUEUES = tuple(MessageQueue("T", "b", number) for number in range(4))
 CHANGED = RequestCode.NOTIFY_CONSUMER_IDS_CHANGED
@@ -96,6 +100,50 @@ async def test_order_is_kept_over_a_restart(tmp_path: Path, clock: ManualClock) 
             for queue_id in (0, 1):
                 found = [int(m.body) for m in await pull_all(peer, "T", queue_id)]
                 assert found == list(range(queue_id, start + 50, 2))
+
+
+async def held_pull(peer: Peer, queue_id: int, offset: int) -> list[bytes]:
+    """Wait for what comes next in a queue, as an ordered consumer does."""
+    request = PullRequest(
+        "g",
+        "T",
+        queue_id,
+        QueueOffset(offset),
+        32,
+        MAY_SUSPEND | HAS_SUBSCRIPTION,
+        QueueOffset(0),
+        30_000,
+        "*",
+        1,
+        "TAG",
+    )
+    answer = await peer.call(RequestCode.PULL_MESSAGE, request, timeout_ms=10_000)
+    bodies, at, body = [], 0, bytes(answer.body)
+    while at < len(body):
+        record = decode_record(body, at)
+        bodies.append(bytes(record.body))
+        at += record.size
+    return bodies
+
+
+async def test_a_suspended_queue_blocks_no_other(broker: BrokerApp, clock: ManualClock) -> None:
+    """One message of queue 0 fails again and again; its consumer waits a while before each try."""
+    async with connected(broker, "one", "two") as (one, two):
+        await one.heartbeat("T")
+        assert await ask_locks(one, 0, 1) == [0, 1]
+        for number in range(3):
+            await one.send("T", b"a%d" % number, 0)
+        assert await held_pull(one, 0, 0) == [b"a0", b"a1", b"a2"]
+        for step in range(5):
+            waiting = asyncio.create_task(held_pull(one, 1, step))
+            await until(lambda: broker.running.long_poll.count == 1)
+            clock.advance(seconds=20)  # queue 0 is suspended; its lock is renewed
+            assert await ask_locks(one, 0, 1) == [0, 1]
+            assert await ask_locks(two, 0, 1) == [], "nobody else gets it meanwhile"
+            assert (await two.send("T", b"b%d" % step, 1)).code == 0
+            assert await waiting == [b"b%d" % step], "queue 1 goes on"
+        assert await held_pull(one, 0, 0) == [b"a0", b"a1", b"a2"], "in order, nothing skipped"
+        assert broker.running.tables.offsets.query("g", "T", 0) in (None, 0)
 
 
 @pytest.mark.parametrize("code", [RequestCode.LOCK_BATCH_MQ, RequestCode.UNLOCK_BATCH_MQ])

@@ -88,17 +88,19 @@ _PLACES = {
 __all__ = ["__version__", "errors", *_PLACES]
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker that saw this would take any name to be there
 
-    if name == "errors":
-        return import_module("pocketmq.errors")
-    place = _PLACES.get(name)
-    if place is None:
-        raise AttributeError(f"module 'pocketmq' has no attribute {name!r}")
-    value = getattr(import_module(place), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
+
+        if name == "errors":
+            return import_module("pocketmq.errors")
+        place = _PLACES.get(name)
+        if place is None:
+            raise AttributeError(f"module 'pocketmq' has no attribute {name!r}")
+        value = getattr(import_module(place), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

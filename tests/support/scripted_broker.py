@@ -32,6 +32,7 @@ class ScriptedBroker:
 
     server: Server
     sends: list[Command] = field(default_factory=list)
+    others: list[Command] = field(default_factory=list)
     answers: list[Script] = field(default_factory=list)
     """Taken from the front, one for each send; then sends are stored."""
     version: int = 479
@@ -54,6 +55,7 @@ class ScriptedBroker:
 
     def other(self, connection: Connection, command: Command) -> Command | None:
         """Anything else is fine."""
+        self.others.append(command)
         return self._stamped(command.reply())
 
     def _stamped(self, reply: Command | None) -> Command | None:
@@ -63,10 +65,10 @@ class ScriptedBroker:
 
 
 @asynccontextmanager
-async def scripted_broker() -> AsyncIterator[ScriptedBroker]:
+async def scripted_broker(config: ListenConfig | None = None) -> AsyncIterator[ScriptedBroker]:
     """A started one, stopped at the end."""
     routes: dict[int, Callable[[Connection, Command], Command | None]] = {}
-    broker = ScriptedBroker(Server(Dispatch(routes), ListenConfig()))
+    broker = ScriptedBroker(Server(Dispatch(routes), config or ListenConfig()))
     routes.update({int(code): broker.other for code in RequestCode})
     routes.update({int(code): broker.send for code in SENDS})
     await broker.server.start()

@@ -2,12 +2,13 @@
 
 Each takes the address first, signs when there are credentials, and answers with plain values. What
 goes wrong is raised: ConnectFailed, ConnectionLost, RpcTimeout, or BrokerRefused for an answer that
-is an error. Errors name the server and the step.
+is an error. Errors name the server and the step. Bodies that only consumers exchange are imported
+where they are used: a producer should start quickly.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pocketmq.client.config import ClientConfig
 from pocketmq.errors import (
@@ -19,9 +20,7 @@ from pocketmq.errors import (
 )
 from pocketmq.message.positions import LogOffset, QueueOffset
 from pocketmq.net.rpc import RpcClient
-from pocketmq.protocol.bodies.connections import ConsumerIds
 from pocketmq.protocol.bodies.heartbeat import CheckClientRequest, Heartbeat, SubscriptionData
-from pocketmq.protocol.bodies.pop import AssignmentReply, AssignmentRequest, QueueAssignment
 from pocketmq.protocol.bodies.queues import LockReply, LockRequest, MessageQueue
 from pocketmq.protocol.bodies.route import ClusterTable, TopicRoute
 from pocketmq.protocol.codes import RequestCode, ResponseCode
@@ -39,6 +38,9 @@ from pocketmq.protocol.requests.offsets import (
 from pocketmq.protocol.requests.routes import RouteRequest
 from pocketmq.protocol.requests.send import SendBackRequest
 from pocketmq.security import sign
+
+if TYPE_CHECKING:
+    from pocketmq.protocol.bodies.pop import QueueAssignment
 
 GO_AWAY: Final = 1500
 
@@ -82,7 +84,7 @@ class Calls:
                 raise
             if answer.code == GO_AWAY and attempt == 1:
                 # The server is about to stop and has not done what was asked: connect anew.
-                self.rpc.disconnect(address, "the server asked to go away")
+                self.rpc.retire(address, "the server asked to go away")
                 continue
             break
         if answer.code not in accept:
@@ -179,6 +181,8 @@ class Calls:
 
     async def consumer_ids(self, address: str, group: str) -> list[str]:
         """The client ids of a group's consumers; empty when none is online."""
+        from pocketmq.protocol.bodies.connections import ConsumerIds
+
         answer = await self.ask(
             address,
             RequestCode.GET_CONSUMER_LIST_BY_GROUP,
@@ -284,6 +288,8 @@ class Calls:
         self, address: str, topic: str, group: str, client_id: str, strategy: str, model: str
     ) -> tuple[QueueAssignment, ...]:
         """The queues the broker assigns to this client, and how to fetch from them."""
+        from pocketmq.protocol.bodies.pop import AssignmentReply, AssignmentRequest
+
         body = AssignmentRequest(topic, group, client_id, strategy, model)
         answer = await self.ask(address, RequestCode.QUERY_ASSIGNMENT, body=body.to_json())
         if not len(answer.body):

@@ -21,7 +21,7 @@ import logging
 import os
 import secrets
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 from pocketmq.client.calls import Calls
@@ -37,8 +37,10 @@ from pocketmq.net.connection import Connection
 from pocketmq.net.dispatch import Dispatch
 from pocketmq.net.rpc import RpcClient
 from pocketmq.protocol.bodies.heartbeat import ConsumerData
-from pocketmq.protocol.bodies.running import ConsumeDirectlyResult, ConsumerRunning
 from pocketmq.protocol.requests.transactions import CheckTransactionRequest
+
+if TYPE_CHECKING:
+    from pocketmq.protocol.bodies.running import ConsumeDirectlyResult, ConsumerRunning
 
 _log = logging.getLogger(__name__)
 

@@ -121,7 +121,11 @@ class Producer:
             self._on_error,
         )
         instance.add_producer(self._member)
-        await self.hooks.start(instance)
+        try:
+            await self.hooks.start(instance)
+        except BaseException:
+            await self._let_go(self._outbox)
+            raise
 
     async def flush(self) -> None:
         """Send what is gathered or under way, and return when all of it is answered."""
@@ -132,14 +136,21 @@ class Producer:
         outbox = self._outbox
         if outbox is None:
             return
-        await outbox.flush()
-        await self.hooks.stop()
-        self._outbox = None
-        self._state = "is closed"
-        await self._check_back.close()
-        outbox.sender.close()
-        await outbox.instance.remove_producer(self._member)
-        await outbox.instance.release()
+        try:
+            await outbox.flush()
+            await self.hooks.stop()
+        finally:
+            await self._let_go(outbox)
+
+    async def _let_go(self, outbox: Outbox) -> None:
+        try:
+            await self._check_back.close()
+            self._outbox = None
+            self._state = "is closed"
+            outbox.sender.close()
+            await outbox.instance.remove_producer(self._member)
+        finally:
+            await outbox.instance.release()
 
     async def __aenter__(self) -> Producer:
         await self.start()
@@ -261,7 +272,9 @@ class Producer:
 
         It is retried as in `send`, and `flush` and `close` wait for it. Await what is returned to
         wait until there is room for more; that is how a fast loop is slowed down to what brokers
-        take. Raise TooManyInFlight when there is none now, and MessageInvalid.
+        take. Messages with one `order_by` go to one queue, but only awaited sends are sure to lie
+        there in order: Apache's brokers work on many requests at a time, and one may be retried.
+        Raise TooManyInFlight when there is no room now, and MessageInvalid.
         """
         outbox = self._started()
         whole = None

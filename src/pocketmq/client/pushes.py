@@ -4,6 +4,8 @@
 220  an operator has moved your positions   221  where are you?
 307  what are you doing?                    309  handle this very message
 326  here is the reply to your request
+
+Bodies that only consumers send are imported where they are used: a producer should start quickly.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from pocketmq.message.record import decode_record
 from pocketmq.net.caller import CallerConnection
 from pocketmq.net.connection import Connection
 from pocketmq.net.dispatch import Handler
-from pocketmq.protocol.bodies.offsets import ConsumerStatus, QueueOffsets
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
 from pocketmq.protocol.fields import decode_fields
@@ -92,12 +93,16 @@ class Pushes:
 
     def reset_offsets(self, connection: Connection, command: Command) -> None:
         """220: one-way."""
+        from pocketmq.protocol.bodies.offsets import QueueOffsets
+
         request = decode_fields(ResetOffsetRequest, command.fields)
         offsets = QueueOffsets.from_json(bytes(command.body)).offset_table
         self._consumer(request.group).reset_offsets(request.topic, offsets)
 
     def consumer_status(self, connection: Connection, command: Command) -> Command:
         """221: the positions in this client's queues."""
+        from pocketmq.protocol.bodies.offsets import ConsumerStatus
+
         request = decode_fields(ConsumerStatusRequest, command.fields)
         offsets = self._consumer(request.group).offsets(request.topic)
         return command.reply(body=ConsumerStatus(message_queue_table=offsets).to_json())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import uuid
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from pocketmq.client.lanes import SEND_REPLY, Lane
@@ -33,7 +33,7 @@ REPLY: Final = "reply"
 
 def new_correlation_id() -> str:
     """What ties a reply to its request."""
-    return str(uuid.uuid4())
+    return secrets.token_hex(16)
 
 
 def request_properties(correlation_id: str, client_id: str, ttl_ms: int) -> dict[str, str]:

@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pocketmq.client.calls import Calls
-from pocketmq.errors import ClientError, NetError, NoRoute, ProtocolError
+from pocketmq.errors import (
+    ClientError,
+    NameServersUnreachable,
+    NetError,
+    NoRoute,
+    ProtocolError,
+)
 from pocketmq.message.topics import PERM_READ, PERM_WRITE
 from pocketmq.protocol.bodies.queues import MessageQueue
 from pocketmq.protocol.bodies.route import MASTER_ID, TopicRoute
@@ -172,6 +178,9 @@ class RouteTable:
         for topic in topics:
             try:
                 await self.refresh(topic)
+            except NameServersUnreachable as error:
+                _log.info("routes not refreshed: %s", error)
+                return
             except (ClientError, NetError, ProtocolError) as error:
                 _log.debug("route not refreshed topic=%s: %s", topic, error)
 

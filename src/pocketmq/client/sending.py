@@ -309,7 +309,7 @@ class Sender:
         if isinstance(error, NetError):
             self.faults.failed(lane.broker_name, now)
         if isinstance(error, BrokerRefused) and error.code == GO_AWAY:
-            self._rpc.disconnect(lane.address, "the broker asked to go away")
+            self._rpc.retire(lane.address, "the broker asked to go away")
         # Where nothing was sent, trying again cannot store anything twice.
         return 0 if isinstance(error, ConnectFailed) else 1
 

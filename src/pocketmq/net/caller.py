@@ -71,6 +71,7 @@ class CallerConnection(Connection):
         self._sweep_at = _NEVER
         self._sweep: asyncio.TimerHandle | None = None
         self._reason = ""
+        self._retired = ""
         self._drained: asyncio.Event | None = None
 
     # -- asking -----------------------------------------------------------------------------
@@ -161,7 +162,9 @@ class CallerConnection(Connection):
             if not waiter.done():
                 waiter.set_exception(RpcTimeout(f"{self.name} did not answer {step} in time"))
             is_dead |= self._heard_at <= since <= now - _SILENCE_SECONDS_MIN
-        if is_dead:
+        if self._retired and not self._waiting:
+            self.close(self._retired)
+        elif is_dead:
             self._reason = "it has fallen silent"
             self.abort(self._reason)
         elif self._waiting:
@@ -202,6 +205,8 @@ class CallerConnection(Connection):
                     entry[0].set_result((data, frame))
             else:
                 self._serve_request(data, frame)
+        if self._retired and not waiting:
+            self.close(self._retired)
         if frames:
             self.peer_version = frames[-1][5]
             self._heard_at = self._loop.time()
@@ -248,6 +253,12 @@ class CallerConnection(Connection):
         if self._drained is not None:
             self._drained.set()
             self._drained = None
+
+    def retire(self, reason: str) -> None:
+        """Close as soon as nothing is under way any more."""
+        self._retired = reason
+        if not self._waiting:
+            self.close(reason)
 
     def close(self, reason: str) -> None:
         """Close after what is already written has left."""

@@ -35,6 +35,7 @@ class RpcClient:
         self._tls = tls
         self._connections: dict[str, CallerConnection] = {}
         self._opening: dict[str, asyncio.Task[CallerConnection]] = {}
+        self._retired: set[CallerConnection] = set()
         self._closed = False
 
     def connection(self, address: str) -> CallerConnection | None:
@@ -103,11 +104,12 @@ class RpcClient:
         connection = self.connection(address) or await self.connect(address)
         connection.notify(command)
 
-    def disconnect(self, address: str, reason: str) -> None:
-        """Close the connection to `address`, if there is one; the next call opens another."""
+    def retire(self, address: str, reason: str) -> None:
+        """Let the next call to `address` open a new connection; the old one closes when idle."""
         known = self._connections.pop(address, None)
         if known is not None:
-            known.close(reason)
+            self._retired = {old for old in self._retired if old.is_open} | {known}
+            known.retire(reason)
 
     async def close(self) -> None:
         """Close all connections and wait until they are closed."""
@@ -117,7 +119,9 @@ class RpcClient:
             opening.cancel()
         if openings:
             await asyncio.wait(openings)
-        connections, self._connections = list(self._connections.values()), {}
+        connections = [*self._connections.values(), *self._retired]
+        self._connections.clear()
+        self._retired.clear()
         for connection in connections:
             connection.close("the client is closing")
         for connection in connections:

@@ -46,4 +46,4 @@ def test_every_public_name_is_there_and_documented(name: str) -> None:
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Prodcuer'"):
-        _ = pocketmq.Prodcuer  # type: ignore[attr-defined,unused-ignore]
+        _ = pocketmq.Prodcuer  # type: ignore[attr-defined]

@@ -56,9 +56,10 @@ cover: $(VENV)/.dev ## run the tests and show which lines they miss
 	POCKETMQ_PURE=1 $(PY) -m coverage run -m pytest $(ARGS)
 	$(PY) -m coverage report
 
-docs: $(VENV)/.server ## write docs/reference from the settings and the command line
+docs: $(VENV)/.server ## write docs/reference from the settings, the command line and the SDK
 	$(PY) scripts/reference.py
 	$(PY) scripts/compatibility.py
+	$(PY) scripts/sdk_reference.py
 
 dist: $(VENV)/.dev ## build a source archive and a wheel into dist/
 	$(PIP) build
@@ -85,6 +86,7 @@ tidy: $(VENV)/.dev
 
 docs-check: $(VENV)/.dev
 	$(PY) scripts/reference.py --check
+	$(PY) scripts/sdk_reference.py --check
 	$(PY) scripts/compatibility.py --check
 
 # Three runs cover both builds, both event loops and asyncio's debug mode. In CI a leaf that does

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from pocketmq.client.blocking.background import background
 from pocketmq.client.blocking.facade import Facade, looks, takes, waits
 from pocketmq.client.blocking.looping import LoopingFacade
 from pocketmq.client.consumer import Consumer as AsyncConsumer
@@ -85,6 +86,12 @@ class PopConsumer(LoopingFacade[AsyncPopConsumer]):
     def client_id(self) -> str:
         """What brokers know this consumer by."""
         return self._started().client_id
+
+    @property
+    def in_hand(self) -> int:
+        """How many messages were handed out here and are not acknowledged yet."""
+        inner = self._started()
+        return background().call(lambda: inner.in_hand)
 
     receive = waits(AsyncPopConsumer.receive)
     ack = waits(AsyncPopConsumer.ack)

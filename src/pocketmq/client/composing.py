@@ -168,3 +168,36 @@ def context_of(items: list[Outgoing], group: str, client_id: str, kind: str) -> 
         [item.unique_key for item in items],
         first.born_ms,
     )
+
+
+def given_message(
+    message: Message | str,
+    body: object,
+    tag: str,
+    keys: Keys,
+    properties: Mapping[str, str] | None,
+    order_by: str,
+    delay: Delay | None,
+    deliver_at: datetime | float | None,
+    delay_level: int,
+    flag: int,
+    wait_stored: bool,
+) -> Message:
+    """What a method was given, as a message. Raise MessageInvalid when that is two messages."""
+    if isinstance(message, Message):
+        if body != b"" or tag or keys or properties or order_by or delay_level or flag:
+            raise MessageInvalid("give a Message alone, or a topic with its details, not both")
+        return message
+    return Message(
+        message,
+        body,
+        tag=tag,
+        keys=keys,
+        properties=properties or {},
+        order_by=order_by,
+        delay=delay,
+        deliver_at=deliver_at,
+        delay_level=delay_level,
+        flag=flag,
+        wait_stored=wait_stored,
+    )

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from pocketmq.client import requests
-from pocketmq.client.composing import Composer
+from pocketmq.client.composing import Composer, given_message
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.explain import explain_producer
 from pocketmq.client.hooks import Hook, Hooks, RecallContext
@@ -245,7 +245,7 @@ class Producer:
         ):
             out = self._composer.plain(message, body, tag, keys, wait_stored)
         else:
-            message = _message(
+            message = given_message(
                 message, body, tag, keys, properties, order_by, delay, deliver_at, delay_level,
                 flag, wait_stored,
             )  # fmt: skip
@@ -286,7 +286,7 @@ class Producer:
         ):
             out = self._composer.plain(message, body, tag, keys, wait_stored)
         else:
-            whole = _message(
+            whole = given_message(
                 message, body, tag, keys, properties, order_by, delay, deliver_at, delay_level,
                 flag, wait_stored,
             )  # fmt: skip
@@ -310,7 +310,7 @@ class Producer:
         Raise MessageInvalid, NoRoute or SendFailed when it could not even leave.
         """
         outbox = self._started()
-        whole = _message(
+        whole = given_message(
             message, body, tag, keys, properties, order_by, None, None, 0, flag, True
         )  # fmt: skip
         await outbox.send_oneway(await outbox.composed(whole))
@@ -403,7 +403,7 @@ class Producer:
             await database.save(order, message_id=transaction.message_id)
         """
         self._started()
-        whole = _message(message, body, tag, keys, properties, "", None, None, 0, flag, True)
+        whole = given_message(message, body, tag, keys, properties, "", None, None, 0, flag, True)
         if whole.delay is not None or whole.deliver_at is not None or whole.delay_level:
             raise MessageInvalid("a message in a transaction cannot be delayed as well")
         return Transaction(self, lambda: self._send_half(whole))
@@ -437,7 +437,9 @@ class Producer:
         system = requests.request_properties(
             correlation_id, self.client_id, max(1, round(timeout * 1000))
         )
-        whole = _message(message, body, tag, keys, properties, order_by, None, None, 0, 0, True)
+        whole = given_message(
+            message, body, tag, keys, properties, order_by, None, None, 0, 0, True
+        )
         out = await outbox.composed(whole, system=system, kind="request")
         return await requests.ask(self.instance, outbox.sender, out, correlation_id, timeout)
 
@@ -475,36 +477,3 @@ class _Member:
         self, address: str, request: CheckTransactionRequest, message: ReceivedMessage
     ) -> None:
         self._producer._check_back.asked(address, request, message)
-
-
-def _message(
-    message: Message | str,
-    body: object,
-    tag: str,
-    keys: Keys,
-    properties: Mapping[str, str] | None,
-    order_by: str,
-    delay: Delay | None,
-    deliver_at: datetime | float | None,
-    delay_level: int,
-    flag: int,
-    wait_stored: bool,
-) -> Message:
-    """What a method was given, as a message."""
-    if isinstance(message, Message):
-        if body != b"" or tag or keys or properties or order_by or delay_level or flag:
-            raise MessageInvalid("give a Message alone, or a topic with its details, not both")
-        return message
-    return Message(
-        message,
-        body,
-        tag=tag,
-        keys=keys,
-        properties=properties or {},
-        order_by=order_by,
-        delay=delay,
-        deliver_at=deliver_at,
-        delay_level=delay_level,
-        flag=flag,
-        wait_stored=wait_stored,
-    )

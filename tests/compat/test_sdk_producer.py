@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from tests.compat.conftest import unavailable
@@ -105,7 +106,8 @@ def topic() -> str:
 @asynccontextmanager
 async def producing(server: Apache, **options: object) -> AsyncIterator[pocketmq.Producer]:
     """A producer that waits for a cold JVM."""
-    patient = pocketmq.ProducerOptions(**{"send_timeout_ms": 20_000, **options})  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"send_timeout_ms": 20_000, **options}
+    patient = pocketmq.ProducerOptions(**settings)
     async with pocketmq.Producer(server.name_server, group="sdk", options=patient) as producer:
         yield producer
 

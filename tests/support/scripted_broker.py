@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from pocketmq.net import Connection, Dispatch, ListenConfig, Server
 from pocketmq.protocol.codes import RequestCode
@@ -26,6 +27,10 @@ def stored(command: Command) -> Command:
     return command.reply(fields=fields)
 
 
+def _refuse(code: int, command: Command) -> Command:
+    return command.reply(code, "scripted")
+
+
 @dataclass
 class ScriptedBroker:
     """Its address, what it was sent, and what it will answer next."""
@@ -45,7 +50,7 @@ class ScriptedBroker:
     def will_answer(self, *codes: int) -> None:
         """Answer the next sends with these codes."""
         for code in codes:
-            self.answers.append(lambda command, code=code: command.reply(code, "scripted"))  # type: ignore[misc]
+            self.answers.append(partial(_refuse, code))
 
     def send(self, connection: Connection, command: Command) -> Command | None:
         """A send has come."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 
 from pocketmq.client.compression import compressor
 from pocketmq.client.hooks import SendContext
-from pocketmq.client.messages import Keys, Message, MessageQueue
+from pocketmq.client.messages import Delay, Keys, Message, MessageQueue
 from pocketmq.client.namespaces import Namespace
 from pocketmq.client.outgoing import (
     BodyCodec,
@@ -23,6 +24,7 @@ from pocketmq.client.outgoing import (
 from pocketmq.client.sending import ProducerOptions
 from pocketmq.client.unique_keys import unique_keys
 from pocketmq.clock import SystemClock
+from pocketmq.errors import MessageInvalid
 from pocketmq.message import properties as names
 from pocketmq.message.properties import decode_property_bytes, encode_properties
 

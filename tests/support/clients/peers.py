@@ -63,7 +63,8 @@ def java_command(version: str) -> list[str]:
 
     jars = product(f"java-driver-jars-{version}", [pom], version, fetch)
     classes = product(f"java-driver-{version}", sources, jars.name, build)
-    return ["java", *JAVA_FLAGS, "-Drocketmq.client.logUseSlf4j=true", "-cp",
+    # Java asks the system, not HOME, for the home directory; a driver runs in one of its own.
+    return ["java", *JAVA_FLAGS, "-Duser.home=.", "-Drocketmq.client.logUseSlf4j=true", "-cp",
             f"{classes}:{jars}/*", "Driver"]  # fmt: skip
 
 

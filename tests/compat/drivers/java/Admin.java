@@ -6,6 +6,7 @@ import org.apache.rocketmq.client.trace.TraceView;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
+import org.apache.rocketmq.tools.admin.api.MessageTrack;
 
 /** What an operator does with the official tools, and what an application asks about its messages. */
 final class Admin {
@@ -37,6 +38,12 @@ final class Admin {
                 return new JsonObject();
             case "trace":
                 return trace(request);
+            case "track":
+                return track(request);
+            case "running":
+                return running(request);
+            case "consume_directly":
+                return consumeDirectly(request);
             default:
                 throw new IllegalArgumentException("unknown request " + request);
         }
@@ -87,6 +94,45 @@ final class Admin {
             }
         }
         return Json.list("life", life);
+    }
+
+    /** Which groups have consumed a message, as far as their offsets tell. */
+    private JsonObject track(JsonObject request) throws Exception {
+        MessageExt message = admin().viewMessage(Json.text(request, "topic"), Json.text(request, "message_id"));
+        JsonObject groups = new JsonObject();
+        for (MessageTrack track : admin().messageTrackDetail(message)) {
+            groups.addProperty(track.getConsumerGroup(), String.valueOf(track.getTrackType()));
+        }
+        JsonObject answer = new JsonObject();
+        answer.add("groups", groups);
+        return answer;
+    }
+
+    /** What the consumers of a group say of themselves when the broker asks them. */
+    private JsonObject running(JsonObject request) throws Exception {
+        String group = Json.text(request, "group");
+        JsonObject consumers = new JsonObject();
+        for (var connection : admin().examineConsumerConnectionInfo(group).getConnectionSet()) {
+            var told = admin().getConsumerRunningInfo(group, connection.getClientId(), false);
+            List<String> subscriptions = new ArrayList<>();
+            told.getSubscriptionSet().forEach(each -> subscriptions.add(each.getTopic()));
+            JsonObject consumer = new JsonObject();
+            consumer.addProperty("queues", told.getMqTable().size());
+            consumer.add("topics", Json.GSON.toJsonTree(subscriptions));
+            consumers.add(connection.getClientId(), consumer);
+        }
+        JsonObject answer = new JsonObject();
+        answer.add("consumers", consumers);
+        return answer;
+    }
+
+    /** Have one consumer consume one message once more, out of turn. */
+    private JsonObject consumeDirectly(JsonObject request) throws Exception {
+        var result = admin().consumeMessageDirectly(Json.text(request, "group"), Json.text(request, "client"),
+            Json.text(request, "topic"), Json.text(request, "message_id"));
+        JsonObject answer = new JsonObject();
+        answer.addProperty("result", String.valueOf(result.getConsumeResult()));
+        return answer;
     }
 
     void close() {

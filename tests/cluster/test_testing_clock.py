@@ -172,5 +172,30 @@ async def test_advancing_waits_for_consumers_and_says_when_they_do_not_come(
 ) -> None:
     rocketmq.send("orders", "later", delay=3600)
     await peer.heartbeat("orders", group="billing")
-    with pytest.raises(NotSettled, match="'billing' has yet to fetch 1 message of 'orders'"):
+    with pytest.raises(NotSettled, match="'billing' has yet to begin with 'orders' queue 0"):
         await rocketmq.clock.advance(hours=2, timeout=0.1)
+    with pytest.raises(NotSettled, match="'billing' has yet to fetch 1 message of 'orders'"):
+        await rocketmq.clock.advance(hours=2, timeout=2.5)
+
+
+def test_messages_expire_when_they_are_older_than_the_broker_keeps_them(
+    rocketmq: LocalBroker,
+) -> None:
+    rocketmq.send("orders", "old")
+    rocketmq.send("orders", "waiting", delay=40 * 3600)
+    rocketmq.clock.advance(hours=71)
+    rocketmq.send("orders", "new")
+    assert bodies(rocketmq, "orders") == ["old", "waiting", "new"]
+    rocketmq.clock.advance(hours=2)
+    assert bodies(rocketmq, "orders") == ["waiting", "new"]
+    rocketmq.clock.jump(days=10)
+    assert bodies(rocketmq, "orders") == []
+    rocketmq.send("orders", "newest")
+    assert bodies(rocketmq, "orders") == ["newest"]
+
+
+@pytest.mark.rocketmq(fileReservedTime=1)
+def test_how_long_messages_are_kept_is_a_setting(rocketmq: LocalBroker) -> None:
+    rocketmq.send("orders", "old")
+    rocketmq.clock.advance(minutes=61)
+    assert bodies(rocketmq, "orders") == []

@@ -70,6 +70,25 @@ async def test_settling_waits_until_handlers_are_done(
         assert rocketmq.lag("billing", "orders") == 0
 
 
+async def test_what_is_sent_after_settling_reaches_a_consumer_that_begins_at_the_end(
+    rocketmq: LocalBroker, producer: pocketmq.Producer
+) -> None:
+    for number in range(20):
+        got: list[pocketmq.ReceivedMessage] = []
+        consumer = pocketmq.Consumer(
+            rocketmq.address,
+            group=f"g{number}",
+            topics="orders",
+            handler=got.append,
+            broadcast=True,
+        )
+        async with consumer:
+            await rocketmq.settle()
+            await asyncio.gather(*(producer.send("orders", b"1") for _ in range(8)))
+            await rocketmq.settle()
+        assert len(got) == 8
+
+
 async def test_what_a_handler_sends_on_is_in_flight_too(
     rocketmq: LocalBroker, producer: pocketmq.Producer
 ) -> None:

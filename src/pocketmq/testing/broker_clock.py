@@ -67,7 +67,12 @@ class BrokerClock:
     ) -> None:
         """Let so much time pass in one step, and wait for nothing."""
         step_ms = _milliseconds(days, hours, minutes, seconds, ms)
-        self._thread.call(lambda: self._clock.advance(ms=step_ms))
+
+        def jump() -> None:
+            self._clock.advance(ms=step_ms)
+            self._flight.expire()
+
+        self._thread.call(jump)
 
     def freeze(self) -> None:
         """Let time stand still until `advance`, `jump` or `thaw`; nothing falls due by itself."""
@@ -100,6 +105,7 @@ class BrokerClock:
             due_ms = self._flight.next_due_ms()
             to_next_ms = left_ms if due_ms is None else max(due_ms - clock.now_ms(), 1)
             clock.advance(ms=min(left_ms, to_next_ms))
+            self._flight.expire()
         raise PocketMQError(f"{_STOPS_MAX} things fell due; advance the clock in smaller steps")
 
 

@@ -21,7 +21,7 @@ from pocketmq.net.connection import FrameHandler, Reply, Served, Take
 from pocketmq.net.turns import TakeTurn
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import FLAG_RESPONSE, Body, Command
-from pocketmq.protocol.framing import SEND_CODES, encode_frame, parse_frames
+from pocketmq.protocol.framing import encode_frame, parse_frames
 
 # Whose handlers write their answers to the connection, instead of returning them.
 _ANSWERED_ON_THE_CONNECTION = frozenset(
@@ -169,16 +169,14 @@ class FaultyService:
         self._short_ways: dict[int, FrameHandler] = {}
         # Connections look into this very mapping for each frame.
         self.frame_handlers: Mapping[int, FrameHandler] = self._short_ways
-        self._take_sends = inner.take
-        self._sends_are_watched = False
+        self._take_some = inner.take
+        self._takes = True
         self.take: Take | None = None if inner.take is None else self._take
 
     def rules_changed(self) -> None:
         """Let only those codes take the short way that no rule wants to see."""
         rules = self._traffic.rules
         watched = {code for rule in rules for code in rule.codes or self._inner.frame_handlers}
-        if any(rule.codes is None for rule in rules):
-            watched |= SEND_CODES
         watched.add(RequestCode.END_TRANSACTION)
         if self._traffic.ahead_ms:
             watched |= _BORN_AT.keys()
@@ -189,17 +187,17 @@ class FaultyService:
             if code not in watched
         )
 
-        self._sends_are_watched = not watched.isdisjoint(SEND_CODES)
+        self._takes = not rules and not self._traffic.ahead_ms
 
     @property
     def take_turn(self) -> TakeTurn | None:
-        """Serve turns together while nothing watches sends."""
-        return None if self._sends_are_watched else self._inner.take_turn
+        """Serves reads of many connections together, while nothing is to be watched."""
+        return self._inner.take_turn if self._takes else None
 
     def _take(self, connection: Connection, data: bytes) -> tuple[int, bytes | None]:
-        if self._sends_are_watched or self._take_sends is None:
+        if not self._takes or self._take_some is None:
             return 0, None
-        return self._take_sends(connection, data)
+        return self._take_some(connection, data)
 
     def connected(self, connection: Connection) -> None:
         """Pass it on."""

@@ -1,9 +1,7 @@
 """What is in flight: everything that happens without anybody doing more, and without time passing.
 
-A message that waits for a later moment is not in flight; one that is due is. A consumer group is
-done with a queue when it has committed its end, or when its pull for more is held by the broker and
-its members say, asked with GET_CONSUMER_RUNNING_INFO as an operator would, that they hold nothing
-they have not consumed. So this works with clients of any language.
+A message that waits for a later moment is not in flight; one that is due is. Consumers are looked
+at in `groups.py`.
 """
 
 from __future__ import annotations
@@ -13,31 +11,21 @@ import heapq
 from collections.abc import Iterator
 
 from pocketmq.broker.running import RunningBroker
-from pocketmq.broker.state.clients import Client, ConsumerGroup
-from pocketmq.errors import NetError, PocketMQError, ProtocolError
+from pocketmq.errors import PocketMQError
 from pocketmq.message.properties import TIMER_OUT_MS
-from pocketmq.message.topics import (
-    HALF_TOPIC,
-    SCHEDULE_TOPIC,
-    TIMER_TOPIC,
-    pop_retry_topic,
-    topic_of_pop_retry_topic,
-)
-from pocketmq.protocol.bodies.running import ConsumerRunning
-from pocketmq.protocol.codes import RequestCode, ResponseCode
-from pocketmq.protocol.command import Command
+from pocketmq.message.topics import HALF_TOPIC, SCHEDULE_TOPIC, TIMER_TOPIC
 from pocketmq.testing.faulty_service import Traffic
+from pocketmq.testing.groups import Groups, counted
+from pocketmq.testing.messages import user_topics
 from pocketmq.testing.servers import Servers
 
 _PAUSE_SECONDS = 0.001
 _PAUSE_SECONDS_MAX = 0.02
 _HASTY_SECONDS = 0.1
 _CALM_SECONDS = 0.002
-_ASK_TIMEOUT_MS = 1000
 _CHECK_GRACE_SECONDS = 0.5
 _CHECK_GRACE_SECONDS_MIN = 0.02
 _REASONS_SHOWN = 8
-ANY_QUEUE = -1
 
 
 class NotSettled(PocketMQError, AssertionError):
@@ -53,7 +41,7 @@ class Flight:
         self._timers = _TimerView()
         self._checks: tuple[int, float] = (0, 0.0)
         self._check_grace = _CHECK_GRACE_SECONDS
-        self._consumed: dict[tuple[str, str, int], int] = {}
+        self._groups = Groups()
 
     def restarted(self) -> None:
         """The broker is another one now."""
@@ -96,7 +84,7 @@ class Flight:
             *_due_delays(running),
             *self._due_timers(running),
             *self._open_checks(running),
-        ] or await self._busy_consumers(running)
+        ] or await self._groups.busy(running)
 
     def next_due_ms(self) -> int | None:
         """The next moment at which something will happen; None: nothing waits."""
@@ -111,13 +99,28 @@ class Flight:
             moments.append(running.clock.now_ms() + checks.due_in_ms)
         return min(moments, default=None)
 
+    def expire(self) -> None:
+        """Let go of messages that are older than the broker keeps them.
+
+        A broker expires whole files of many megabytes at four in the morning. A test has neither,
+        so here each message expires at its time.
+        """
+        if not self.can_be_seen:
+            return
+        running = self._servers.running
+        store, hours = running.store, running.config.store.retention.reserved_hours
+        limit_ms = running.clock.now_ms() - hours * 3_600_000
+        for topic in user_topics(store):
+            for queue_id in store.queue_ids(topic):
+                first, end = store.queue_offsets(topic, queue_id)
+                while first < end and store.store_time_of(topic, queue_id, first) < limit_ms:
+                    first += 1
+                store.hide_before(topic, queue_id, first)
+
     def consumed_up_to(self, group: str, topic: str, queue_id: int) -> int:
         """The first queue offset that a group has not consumed, as far as is known."""
-        key = (group, topic, queue_id)
-        committed = None
-        if self._servers.is_up:
-            committed = self._servers.running.tables.offsets.query(*key)
-        return max(committed or 0, self._consumed.get(key, 0))
+        running = self._servers.running if self.can_be_seen else None
+        return self._groups.consumed_up_to(running, group, topic, queue_id)
 
     # -- the broker -----------------------------------------------------------------------------
 
@@ -150,64 +153,7 @@ class Flight:
             self._checks = (0, now)
             open_checks = 0
         if open_checks > 0:
-            yield f"producers are asked about {_count(open_checks, 'transaction')}"
-
-    # -- consumers ------------------------------------------------------------------------------
-
-    async def _busy_consumers(self, running: RunningBroker) -> list[str]:
-        found: list[str] = []
-        for group in running.tables.clients.consumer_groups:
-            behind = self._behind(running, group)
-            if not behind and not _has_popped(running, group):
-                continue
-            coming = [
-                f"{group.name!r} has yet to fetch {_count(end - position, 'message')} of "
-                f"{topic!r} queue {queue_id}"
-                for topic, queue_id, position, end in behind
-                if not _is_held(running, group, topic, queue_id)
-            ]
-            found += coming or await self._ask_members(group, behind)
-        return found
-
-    def _behind(
-        self, running: RunningBroker, group: ConsumerGroup
-    ) -> list[tuple[str, int, int, int]]:
-        """The queues whose end a group is not known to have reached."""
-        found = []
-        for topic in _topics_of(group):
-            for queue_id in running.store.queue_ids(topic):
-                end = running.store.queue_offsets(topic, queue_id)[1]
-                position = self.consumed_up_to(group.name, topic, queue_id)
-                if position < end:
-                    found.append((topic, queue_id, position, end))
-        return found
-
-    async def _ask_members(
-        self, group: ConsumerGroup, behind: list[tuple[str, int, int, int]]
-    ) -> list[str]:
-        """Whether members still work on what they were given; if not, the queues are consumed."""
-        busy = []
-        for client in group.clients:
-            answer = await _running_state(group.name, client)
-            if answer is None:
-                return [_silent(group, client, behind)]
-            for queue, state in answer.mq_table.items():
-                count = state.cached_msg_count or state.transaction_msg_count
-                if count and not state.dropped:
-                    busy.append(
-                        f"{group.name!r} is consuming {_count(count, 'message')} of "
-                        f"{queue.topic!r} queue {queue.queue_id}"
-                    )
-            for queue, popped in answer.mq_pop_table.items():
-                if popped.wait_ack_count and not popped.dropped:
-                    busy.append(
-                        f"{group.name!r} has popped "
-                        f"{_count(popped.wait_ack_count, 'message')} of {queue.topic!r}"
-                    )
-        if not busy:
-            for topic, queue_id, _, end in behind:
-                self._consumed[(group.name, topic, queue_id)] = end
-        return busy
+            yield f"producers are asked about {counted(open_checks, 'transaction')}"
 
 
 class _TimerView:
@@ -257,59 +203,8 @@ def _due_delays(running: RunningBroker) -> Iterator[str]:
             yield f"messages of delay level {level} are due"
 
 
-def _topics_of(group: ConsumerGroup) -> Iterator[str]:
-    """What a group consumes: the topics it names, and where what it popped comes again."""
-    for topic in group.subscriptions:
-        yield topic
-        for second_form in (False, True):
-            yield pop_retry_topic(group.name, topic, second_form=second_form)
-
-
-def _has_popped(running: RunningBroker, group: ConsumerGroup) -> bool:
-    """Whether messages are out that the group has popped and not acknowledged."""
-    records = running.models.pops.records
-    return records is not None and any(name == group.name for _, name in records.open_pops.groups())
-
-
-def _is_held(running: RunningBroker, group: ConsumerGroup, topic: str, queue_id: int) -> bool:
-    """Whether a member waits for more of a queue, and so has been given all there is."""
-    poll, popped = running.models.pops.poll, topic_of_pop_retry_topic(topic, group.name)
-    if any(poll.count(group.name, popped, number) for number in (ANY_QUEUE, queue_id)):
-        return True
-    return any(
-        pull.group == group.name and pull.connection.is_open
-        for pull in running.long_poll.held_at(topic, queue_id)
-    )
-
-
-def _silent(group: ConsumerGroup, client: Client, behind: list[tuple[str, int, int, int]]) -> str:
-    words = f"{group.name!r} has not acknowledged what it has popped"
-    if behind:
-        topic, queue_id, position, end = behind[0]
-        left = _count(end - position, "message")
-        words = f"{group.name!r} has not committed {left} of {topic!r} queue {queue_id}"
-    return f"{words}, and {client.client_id} does not say what it does"
-
-
-async def _running_state(group: str, client: Client) -> ConsumerRunning | None:
-    """What a consumer says it is doing; None when it does not say."""
-    fields = {"consumerGroup": group, "clientId": client.client_id, "jstackEnable": "false"}
-    question = Command.request(RequestCode.GET_CONSUMER_RUNNING_INFO, fields)
-    try:
-        answer = await client.connection.call(question, _ASK_TIMEOUT_MS)
-        if answer.code != ResponseCode.SUCCESS:
-            return None
-        return ConsumerRunning.from_json(answer.body)
-    except (NetError, ProtocolError):
-        return None
-
-
 def _explained(reasons: list[str], timeout_seconds: float) -> str:
     lines = reasons[:_REASONS_SHOWN]
     if len(reasons) > len(lines):
         lines.append(f"and {len(reasons) - len(lines)} more")
     return f"still in flight after {timeout_seconds:g} s:" + "".join(f"\n  {x}" for x in lines)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -165,7 +165,8 @@ def fields(thing: type) -> Iterator[str]:
             made = factory() if factory is not dataclasses.MISSING else field.default
             defaults[field.name] = "" if made is dataclasses.MISSING else made
     elif hasattr(thing, "_field_defaults"):
-        defaults = dict.fromkeys(thing._fields, "") | thing._field_defaults  # type: ignore[attr-defined]
+        tuple_class: Any = thing
+        defaults = dict.fromkeys(tuple_class._fields, "") | tuple_class._field_defaults
     for name, default in defaults.items():
         if not name.startswith("_"):
             shown = f"`{plain(default)}`" if default != "" or name in notes else ""

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -182,11 +183,11 @@ def test_a_loop_over_messages_consumes_them(rocketmq: LocalBroker) -> None:
 def test_an_error_leaves_the_message_for_the_next(rocketmq: LocalBroker) -> None:
     topic = rocketmq.topic("error")
     rocketmq.send(topic, b"once more")
-    options = {"group": "error", "topics": topic, "start_from": "first"}
-    with pytest.raises(KeyError), Consumer(rocketmq.address, **options) as consumer:  # type: ignore[arg-type]
+    options: dict[str, Any] = {"group": "error", "topics": topic, "start_from": "first"}
+    with pytest.raises(KeyError), Consumer(rocketmq.address, **options) as consumer:
         for _ in consumer:
             raise KeyError("x")
-    with Consumer(rocketmq.address, **options) as consumer:  # type: ignore[arg-type]
+    with Consumer(rocketmq.address, **options) as consumer:
         assert [message.body for message in consumer.messages(idle=0.5)] == [b"once more"]
 
 
@@ -386,13 +387,13 @@ def test_pops_pulls_and_polls_have_a_plain_form(rocketmq: LocalBroker) -> None:
         lite.assign(lite.queues(topic))
         lite.seek(queue, 4)
         assert [message.message_id for message in lite.poll(timeout=5)] == sent[4:]
-    options = {"group": "pop", "topics": topic, "start_from": "first"}
-    with PopConsumer(rocketmq.address, **options) as popper:  # type: ignore[arg-type]
-        seen = []
+    options: dict[str, Any] = {"group": "pop", "topics": topic, "start_from": "first"}
+    with PopConsumer(rocketmq.address, **options) as popper:
+        seen: list[str] = []
         while len(seen) < 3:
             for message in popper.receive(1, wait=5):
                 popper.ack(message)
                 seen.append(message.message_id)
-    with PopConsumer(rocketmq.address, **options) as popper:  # type: ignore[arg-type]
+    with PopConsumer(rocketmq.address, **options) as popper:
         seen += [message.message_id for message in popper.messages(idle=1)]
     assert sorted(seen) == sorted(sent)

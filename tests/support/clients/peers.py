@@ -14,6 +14,8 @@ DRIVERS = Path(__file__).resolve().parents[2] / "compat" / "drivers"
 JAVA_NEW = "5.3.3"
 JAVA_OLD = "4.9.8"
 JAVA_FLAGS = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+# A client whose first look for queues found none looks again after 20 seconds; here after 2.
+JAVA_PATIENCE = "-Drocketmq.client.rebalance.waitInterval=2000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ def java_command(version: str) -> list[str]:
     jars = product(f"java-driver-jars-{version}", [pom], version, fetch)
     classes = product(f"java-driver-{version}", sources, jars.name, build)
     # Java asks the system, not HOME, for the home directory; a driver runs in one of its own.
-    return ["java", *JAVA_FLAGS, "-Duser.home=.", "-Drocketmq.client.logUseSlf4j=true", "-cp",
+    return ["java", *JAVA_FLAGS, JAVA_PATIENCE, "-Duser.home=.",
+            "-Drocketmq.client.logUseSlf4j=true", "-cp",
             f"{classes}:{jars}/*", "Driver"]  # fmt: skip
 
 

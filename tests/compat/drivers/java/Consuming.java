@@ -46,6 +46,8 @@ final class Consuming {
         consumer.setNamesrvAddr(nameServer);
         consumer.setInstanceName(Json.instanceName(name));
         consumer.setPollNameServerInterval(1000);
+        // A client skips a heartbeat while it sends another, and the broker then knows an old subscription till the next.
+        consumer.setHeartbeatBrokerInterval(2000);
         begin(consumer, request);
         if (Json.text(request, "model", "clustering").equals("broadcasting")) {
             consumer.setMessageModel(modelOf(consumer, "BROADCASTING"));

@@ -17,6 +17,7 @@
     │   └── ListenFailed       a port cannot be listened on
     ├── SubscriptionInvalid    a filter expression that cannot be understood
     ├── FilterUnsupported      a kind of filter expression that this broker does not evaluate
+    ├── NotSettled             a test's broker does not come to rest; an AssertionError too
     ├── ClientError            the SDK's; its kinds are listed where they are defined below
     └── StoreError             the disk side; its kinds are listed where they are defined below
 
@@ -128,6 +129,10 @@ class FilterUnsupported(PocketMQError):
             "subscribe with tags, or filter in the consumer"
         )
         self.expression_type = expression_type
+
+
+class NotSettled(PocketMQError, AssertionError):
+    """Something is still in flight in a test's broker after the time allowed; the text says what."""
 
 
 # The store's errors:

@@ -16,9 +16,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pocketmq.errors import NotSettled
     from pocketmq.testing.broker_clock import BrokerClock
     from pocketmq.testing.faults import Fault, Faults
-    from pocketmq.testing.flight import NotSettled
     from pocketmq.testing.local_broker import LocalBroker, broker
     from pocketmq.testing.messages import StoredMessage
 
@@ -37,7 +37,7 @@ _HOMES = {
     "Fault": "pocketmq.testing.faults",
     "Faults": "pocketmq.testing.faults",
     "LocalBroker": "pocketmq.testing.local_broker",
-    "NotSettled": "pocketmq.testing.flight",
+    "NotSettled": "pocketmq.errors",
     "StoredMessage": "pocketmq.testing.messages",
     "broker": "pocketmq.testing.local_broker",
 }

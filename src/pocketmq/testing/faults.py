@@ -14,10 +14,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from pocketmq.errors import NotSettled
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
 from pocketmq.testing.faulty_service import Action, Request, Rule, Traffic
-from pocketmq.testing.flight import NotSettled
 from pocketmq.testing.loop_thread import LoopThread, Pending
 from pocketmq.testing.servers import Servers
 

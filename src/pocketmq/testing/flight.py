@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterator
 
 from pocketmq.broker.running import RunningBroker
-from pocketmq.errors import PocketMQError
+from pocketmq.errors import NotSettled
 from pocketmq.message.properties import TIMER_OUT_MS
 from pocketmq.message.topics import HALF_TOPIC, SCHEDULE_TOPIC, TIMER_TOPIC
 from pocketmq.testing.faulty_service import Traffic
@@ -26,10 +26,6 @@ _CALM_SECONDS = 0.002
 _CHECK_GRACE_SECONDS = 0.5
 _CHECK_GRACE_SECONDS_MIN = 0.02
 _REASONS_SHOWN = 8
-
-
-class NotSettled(PocketMQError, AssertionError):
-    """Something is still in flight after the time allowed. The text says what."""
 
 
 class Flight:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pocketmq.broker.rules.placement import PlacementRules, place
 from pocketmq.broker.rules.pop_records import (
@@ -33,6 +35,22 @@ def test_check_points_and_acks_have_the_bytes_of_apache() -> None:
     assert b'"aol":[12,15]' in many
     assert read_acks(many) == (POINT.key, [12, 15])
     assert ack_unique_key(POINT.key, [12], "b") == "T@1@12@g@1000@b@ack"
+
+
+@given(
+    st.text(),
+    st.text(),
+    st.text(),
+    st.lists(st.integers(0, 2**62), min_size=1, max_size=32, unique=True),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 20),
+)
+def test_records_are_read_as_they_are_written(
+    topic: str, group: str, broker: str, steps: list[int], bits: int, failures: int
+) -> None:
+    point = CheckPoint(topic, group, 3, 7, 1000, 500, tuple(steps), broker, bits, failures)
+    assert read_check_point(point.encode()) == point
+    assert read_acks(encode_acks(point.key, steps, broker)) == (point.key, steps)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b'{"t":"T","c":"g","pt":"x","it":1}'])

@@ -12,23 +12,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pocketmq.message import topics as names
 
 NORMAL, RETRY_FIRST, RETRY_SECOND = 0, 1, 2
 ORDERED_REVIVE_QUEUE: Final = 999
 
-_NUMBER: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _LONG_MAX: Final = 2**63 - 1
 _BITS_MAX: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Handle:
+class Handle(NamedTuple):
     """What a receipt handle says. `offset` is None in a short one."""
 
     start_offset: int
@@ -72,9 +68,10 @@ def parse_handle(text: str, revive_queues: int = 8) -> Handle:
 
 
 def _whole(part: str, text: str) -> int:
-    if not _NUMBER.fullmatch(part) or not 0 <= int(part) <= _LONG_MAX:
+    number = int(part) if part.isdigit() and part.isascii() and len(part) < 20 else _LONG_MAX + 1
+    if number > _LONG_MAX:
         raise ValueError(f"the handle {text[:80]!r} has {part[:24]!r} for a number")
-    return int(part)
+    return number
 
 
 def parse_bits(text: str) -> list[int]:

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from pocketmq.broker.rules.placement import timer_tick
 from pocketmq.message.properties import (
@@ -48,8 +48,7 @@ Key = tuple[str, str, int, int, int]
 """Topic, group, queue, start offset and pop time: which check point."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckPoint:
+class CheckPoint(NamedTuple):
     """What one pop took from one queue: `differences` are offsets relative to the start."""
 
     topic: str
@@ -101,32 +100,24 @@ class CheckPoint:
 
     def failed(self, offset: int, now_ms: int) -> CheckPoint:
         """The check point of one message that could not be put again: it is tried later."""
-        later = replace(
-            self, start_offset=offset, differences=(0,), bits=0, failures=self.failures + 1
+        later = self._replace(
+            start_offset=offset, differences=(0,), bits=0, failures=self.failures + 1
         )
         if self.due_ms > now_ms:
             return later
         wait = FAILURE_DELAYS_SECONDS[min(self.failures, len(FAILURE_DELAYS_SECONDS) - 1)]
-        return replace(later, invisible_ms=self.invisible_ms + wait * 1000)
+        return later._replace(invisible_ms=self.invisible_ms + wait * 1000)
 
     def encode(self) -> bytes:
         """The body of its record."""
-        tree = {
-            "bm": self.bits - (self.bits >> 31 << 32),
-            "bn": self.broker,
-            "c": self.group,
-            "d": list(self.differences),
-            "it": self.invisible_ms,
-            "n": len(self.differences),
-            "pt": self.pop_time_ms,
-            "q": self.queue_id,
-            "ro": 0,
-            "so": self.start_offset,
-            "t": self.topic,
-        }
-        if self.failures:
-            tree["rp"] = str(self.failures)
-        return _dump(tree)
+        bits = self.bits - (self.bits >> 31 << 32)
+        failures = f'"rp":"{self.failures}",' if self.failures else ""
+        return (
+            f'{{"bm":{bits},"bn":{_quoted(self.broker)},"c":{_quoted(self.group)},'
+            f'"d":[{_listed(self.differences)}],"it":{self.invisible_ms},'
+            f'"n":{len(self.differences)},"pt":{self.pop_time_ms},"q":{self.queue_id},"ro":0,'
+            f'{failures}"so":{self.start_offset},"t":{_quoted(self.topic)}}}'
+        ).encode("utf-8", "surrogatepass")
 
 
 def read_check_point(body: bytes | memoryview) -> CheckPoint:
@@ -155,18 +146,11 @@ def encode_acks(key: Key, offsets: Sequence[int], broker: str) -> bytes:
     """The body of the record of one ack, or of several of one check point."""
     topic, group, queue_id, start, pop_time_ms = key
     single = len(offsets) == 1
-    tree: dict[str, Any] = {
-        "ao": offsets[0] if single else -1,
-        "bn": broker,
-        "c": group,
-        "pt": pop_time_ms,
-        "q": queue_id,
-        "so": start,
-        "t": topic,
-    }
-    if not single:
-        tree["aol"] = list(offsets)
-    return _dump(tree)
+    which = f'"ao":{offsets[0]}' if single else f'"ao":-1,"aol":[{_listed(offsets)}]'
+    return (
+        f'{{{which},"bn":{_quoted(broker)},"c":{_quoted(group)},"pt":{pop_time_ms},'
+        f'"q":{queue_id},"so":{start},"t":{_quoted(topic)}}}'
+    ).encode("utf-8", "surrogatepass")
 
 
 def ack_unique_key(key: Key, offsets: Sequence[int], broker: str) -> str:
@@ -218,11 +202,14 @@ def due_properties(tag: str, unique_key: str, deliver_ms: int) -> bytes:
     ).encode("utf-8", "surrogatepass")
 
 
-def _dump(tree: object) -> bytes:
-    return _ENCODE(tree).encode("utf-8", "surrogatepass")
+@lru_cache(maxsize=4096)
+def _quoted(name: str) -> str:
+    """A name as JSON has it. The same ones come again and again."""
+    return json.dumps(name, ensure_ascii=False)
 
 
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+def _listed(numbers: Sequence[int]) -> str:
+    return ",".join(map(str, numbers))
 
 
 def _load(body: bytes | memoryview) -> dict[str, Any]:

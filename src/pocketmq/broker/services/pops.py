@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from pocketmq.broker.config import PopConfig
 from pocketmq.broker.rules import pop as rules
@@ -35,14 +35,13 @@ _MOVED: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What a client wants to pop. `tag_hashes` and `accept` None: any message."""
 
     group: str
     topic: str
     queue_id: int
-    count: int
+    count_max: int
     invisible_ms: int
     from_end: bool
     tag_hashes: frozenset[int] | None
@@ -108,7 +107,7 @@ class PopService:
             queues = len(self._places.queues(wish.topic))
             for step in range(queues):
                 queue_id = (dice + step) % queues
-                if popped.count < wish.count:
+                if popped.count < wish.count_max:
                     self._pop_queue(wish, wish.topic, queue_id, popped)
                 else:
                     popped.left += self._places.left(wish.group, wish.topic, queue_id)
@@ -125,7 +124,7 @@ class PopService:
         group, places = wish.group, self._places
         end = self._store.queue_offsets(topic, queue_id)[1]
         at = places.start(group, topic, queue_id, from_end=wish.from_end)
-        room = wish.count - popped.count
+        room = wish.count_max - popped.count
         if (
             room <= 0
             or popped.cold is not None

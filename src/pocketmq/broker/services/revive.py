@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from pocketmq.broker.config import PopConfig
@@ -69,7 +69,7 @@ class _Queue:
         if place is None:
             return
         point = self.pending[place]
-        point = self.pending[place] = replace(point, bits=point.bits | point.bits_of(offsets))
+        point = self.pending[place] = point._replace(bits=point.bits | point.bits_of(offsets))
         if not point.open_offsets:
             self.drop(place)
 
@@ -218,7 +218,7 @@ class ReviveService:
                 revived += await self._retries.put_again(point, offset)
             except StoreError as error:
                 self._try_later(queue_id, point, offset, error)
-            point = replace(point, bits=point.bits | point.bits_of((offset,)))
+            point = point._replace(bits=point.bits | point.bits_of((offset,)))
             queue.pending[place] = point
         queue.drop(place)
         return revived

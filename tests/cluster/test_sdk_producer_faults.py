@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from tests.support.broker_process import broker_process
@@ -18,6 +19,9 @@ from tests.support.waiting import until
 
 import pocketmq
 from pocketmq import errors
+from pocketmq.message.record import CRC_MASK, MAGIC_V1, write_record_plain
+from pocketmq.protocol.codes import RequestCode
+from pocketmq.protocol.command import Command
 
 TOPIC = "orders"
 
@@ -339,3 +343,82 @@ async def test_a_topic_whose_broker_has_gone_for_good_is_told(names: SdkCluster)
             await producer.send(TOPIC, b"x")
         with pytest.raises(errors.SendTimeout, match="broker-s: cannot connect to"):
             await producer.send(TOPIC, b"x")
+
+
+# -- transactions on bad days ---------------------------------------------------------------------
+
+
+async def test_a_half_message_that_is_not_safe_is_rolled_back_and_reported(
+    names: SdkCluster, scripted: ScriptedBroker
+) -> None:
+    scripted.will_answer(10)
+    async with pocketmq.Producer(names.address) as producer:
+        with pytest.raises(errors.SendFailed, match="half message: FLUSH_DISK_TIMEOUT"):
+            async with producer.transaction(TOPIC, b"x"):
+                raise AssertionError("the body does not run")
+    ends = [c for c in scripted.others if c.code == RequestCode.END_TRANSACTION]
+    assert [command.fields["commitOrRollback"] for command in ends] == ["12"]
+
+
+async def test_a_commit_that_the_broker_refuses_is_told(
+    names: SdkCluster, scripted: ScriptedBroker
+) -> None:
+    scripted.other_codes[RequestCode.END_TRANSACTION] = 1
+    async with pocketmq.Producer(names.address) as producer:
+        with pytest.raises(errors.BrokerRefused, match="the commit of transaction"):
+            async with producer.transaction(TOPIC, b"x"):
+                pass
+
+
+async def test_a_commit_that_nobody_hears_is_left_to_the_check(names: SdkCluster) -> None:
+    async with pocketmq.Producer(names.address) as producer:
+        async with scripted_broker() as broker:
+            await names.register("broker-s", broker.address, TOPIC)
+            transaction = await producer.transaction(TOPIC, b"x").__aenter__()
+        await transaction.commit()
+        assert transaction.outcome == "commit"
+
+
+async def test_a_check_for_a_producer_without_one_is_left_open(
+    names: SdkCluster, scripted: ScriptedBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with pocketmq.Producer(names.address, group="g") as producer:
+        await producer.send(TOPIC, b"x")
+        await until(lambda: any(c.code == RequestCode.HEART_BEAT for c in scripted.others))
+        record = bytearray(4096)
+        properties = b"PGROUP\x01g\x02UNIQ_KEY\x01k\x02"
+        size = write_record_plain(
+            record, 0, 4096, 0, 0, 0, MAGIC_V1, 0, 0, 4, 0, bytes(8), bytes(8), 0, 0,
+            b"body", crc32(b"body") & CRC_MASK, TOPIC.encode(), properties,
+        )  # fmt: skip
+        fields = {"tranStateTableOffset": "1", "commitLogOffset": "2"}
+        for connection in scripted.connections:
+            connection.notify(Command.request(39, dict(fields), bytes(record[:size])))
+        await until(lambda: "has no check" in caplog.text)
+
+
+# -- congestion -----------------------------------------------------------------------------------
+
+
+async def test_a_broker_that_does_not_read_slows_the_producer_down(
+    names: SdkCluster, scripted: ScriptedBroker
+) -> None:
+    options = pocketmq.ProducerOptions(compression="none", send_timeout_ms=15_000)
+    async with (
+        CuttingProxy(scripted.server.port) as proxy,
+        pocketmq.Producer(names.address, options=options) as producer,
+    ):
+        await names.register("broker-s", proxy.address, TOPIC)
+        await producer.send(TOPIC, b"x")
+        (connection,) = [c for c in producer.instance.rpc.connections() if c.name == proxy.address]
+        proxy.stall()
+        body = bytes(1_000_000)
+        first = [asyncio.ensure_future(producer.send(TOPIC, body)) for _ in range(12)]
+        await until(lambda: connection.is_congested)
+        count = connection.under_way
+        later = [asyncio.ensure_future(producer.send(TOPIC, body)) for _ in range(12)]
+        await asyncio.wait(later, timeout=0.05)
+        assert connection.under_way == count, "nothing more is written to it"
+        proxy.flow()
+        await asyncio.gather(*first, *later)
+    assert len(scripted.sends) == 25

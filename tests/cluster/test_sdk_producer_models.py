@@ -228,7 +228,7 @@ async def test_a_request_that_nobody_answers_times_out_and_a_late_reply_does_no_
     cluster: SdkCluster, producer: pocketmq.Producer
 ) -> None:
     with pytest.raises(errors.RequestTimeout, match="nobody replied to request"):
-        await producer.request("questions", b"anyone?", timeout=0.05)
+        await producer.request("questions", b"anyone?", timeout=0.5)
     (request,) = await cluster.received("questions")
     await producer.reply(request, b"too late")
     assert not producer.instance.reply_waiters
@@ -246,7 +246,7 @@ async def test_a_message_that_is_no_request_cannot_be_replied_to(
 async def test_a_reply_to_who_is_gone_is_refused_by_name(cluster: SdkCluster) -> None:
     async with pocketmq.Producer(cluster.address, group="gone") as asker:
         with pytest.raises(errors.RequestTimeout):
-            await asker.request("questions", b"anyone?", timeout=0.05)
+            await asker.request("questions", b"anyone?", timeout=0.5)
     (request,) = await cluster.received("questions")
     async with pocketmq.Producer(cluster.address, group="repliers") as replier:
         with pytest.raises(errors.BrokerRefused, match="the reply to"):
@@ -343,3 +343,30 @@ async def test_a_client_answers_requests_it_does_not_know(
     assert answer.code == 3
     async with connected(app, "other") as (peer,):
         assert isinstance(peer, Peer)
+
+
+class Refusing(Hook):
+    """A hook that cannot start."""
+
+    async def start(self, instance: object) -> None:
+        raise ValueError("the trace topic is missing")
+
+
+async def test_a_hook_that_cannot_start_keeps_the_producer_from_starting(
+    cluster: SdkCluster,
+) -> None:
+    producer = pocketmq.Producer(cluster.address, hooks=[Refusing()])
+    with pytest.raises(ValueError, match="trace topic"):
+        await producer.start()
+    with pytest.raises(errors.ClientClosed, match="is closed"):
+        await producer.send("orders", b"x")
+    await producer.close()
+
+
+async def test_a_producer_that_was_not_started_says_so(cluster: SdkCluster) -> None:
+    producer = pocketmq.Producer(cluster.address, group="early")
+    for attempt in (producer.send("t", b"x"), producer.flush()):
+        with pytest.raises(errors.ClientClosed, match="early was not started; use `async with`"):
+            await attempt
+    with pytest.raises(errors.ConfigError, match="illegal"):
+        pocketmq.Producer(cluster.address, group="not a group")

@@ -12,6 +12,7 @@ from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import Command
 
 Script = Callable[[Command], "Command | None"]
+STORED_BUT_NOT_SAFE = (10, 11, 12)
 SENDS = (RequestCode.SEND_MESSAGE_V2, RequestCode.SEND_BATCH_MESSAGE)
 
 
@@ -28,6 +29,10 @@ def stored(command: Command) -> Command:
 
 
 def _refuse(code: int, command: Command) -> Command:
+    if code in STORED_BUT_NOT_SAFE:
+        reply = stored(command)
+        reply.code = code
+        return reply
     return command.reply(code, "scripted")
 
 
@@ -38,6 +43,9 @@ class ScriptedBroker:
     server: Server
     sends: list[Command] = field(default_factory=list)
     others: list[Command] = field(default_factory=list)
+    other_codes: dict[int, int] = field(default_factory=dict)
+    """Request code -> answer code, for what is no send."""
+    connections: list[Connection] = field(default_factory=list)
     answers: list[Script] = field(default_factory=list)
     """Taken from the front, one for each send; then sends are stored."""
     version: int = 479
@@ -61,7 +69,9 @@ class ScriptedBroker:
     def other(self, connection: Connection, command: Command) -> Command | None:
         """Anything else is fine."""
         self.others.append(command)
-        return self._stamped(command.reply())
+        if connection not in self.connections:
+            self.connections.append(connection)
+        return self._stamped(command.reply(self.other_codes.get(command.code, 0)))
 
     def _stamped(self, reply: Command | None) -> Command | None:
         if reply is not None:

@@ -24,7 +24,7 @@ _SAMPLE_INTERVAL_MS: Final = 5000
 _FORGET_EVERY: Final = 720
 _PER_TURN: Final = 200
 _FOUND_MAX: Final = 16
-_TOPICS_MAX: Final = 500
+_TOPICS_MAX: Final = 100
 _GROUPS_MAX: Final = 200
 _ON_THE_WAY: Final = (names.HALF_TOPIC, names.SCHEDULE_TOPIC, names.TIMER_TOPIC)
 

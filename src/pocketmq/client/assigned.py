@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pocketmq.client.codecs.registry import Codecs
 from pocketmq.client.consuming import ConsumerOptions, StartFrom, start_ms
@@ -27,6 +28,10 @@ from pocketmq.message import properties as names
 from pocketmq.message.topics import is_retry_topic, without_namespace
 
 _log = logging.getLogger(__name__)
+
+LOCK_EXPIRES_SECONDS: Final = 60.0
+"""How long brokers keep a lock that is not renewed."""
+UNLOCK_AGAIN_SECONDS: Final = 0.2
 
 Deliver = Callable[[ProcessQueue, list[ReceivedMessage]], None]
 
@@ -78,6 +83,7 @@ class AssignedQueues:
         self._jobs: set[asyncio.Task[None]] = set()
         self._leaving: set[MessageQueue] = set()
         self._committing = asyncio.Lock()
+        self._closing: float | None = None
         self._paused_topics: set[str] = set()
         self._paused_queues: set[MessageQueue] = set()
         self.locks = locks(self) if locks is not None else None
@@ -136,16 +142,19 @@ class AssignedQueues:
             elif isinstance(offset, BaseException):
                 raise offset
             elif queue not in self._pullers and topic in self._session.subscriptions:
-                held = self._begin(queue, offset)
+                start, is_stored = offset
+                held = self._begin(queue, start)
+                held.committed_offset = start if is_stored else -1
                 held.locked_at = locked_at if self.locks is not None else None
                 taken += 1
         return taken
 
-    async def _start_offset(self, queue: MessageQueue) -> int:
+    async def _start_offset(self, queue: MessageQueue) -> tuple[int, bool]:
+        """Where to begin, and whether that is what the store says."""
         known = await self._store.read(queue)
         if known is not None and known >= 0:
-            return known
-        return await self.first_offset(queue)
+            return known, True
+        return await self.first_offset(queue), False
 
     async def first_offset(self, queue: MessageQueue) -> int:
         """Where a group without a position starts. Retries are never skipped."""
@@ -222,14 +231,23 @@ class AssignedQueues:
             if idle is not None and self.locks is not None:
                 # Another consumer must not begin before the message in hand is finished.
                 await asyncio.wait([idle], timeout=self._session.options.stop_timeout_ms / 1000)
-            if self._session.commits_on_leave:
+            # The next owner may have begun: what is committed already must not be said again.
+            if self._session.commits_on_leave and held.commit_offset != held.committed_offset:
                 await self._commit({held.queue: held.commit_offset})
         except PocketMQError as error:
             _log.warning("position not committed queue=%s: %s", held.queue, error)
-        finally:
-            self._leaving.discard(held.queue)
         if self.locks is not None:
-            await self.locks.unlock([held.queue])
+            await self._unlock(self.locks, held.queue)
+        self._leaving.discard(held.queue)
+
+    async def _unlock(self, locks: QueueLocks, queue: MessageQueue) -> None:
+        """Unlock a queue, however often that takes: nobody else can have it before."""
+        now = asyncio.get_running_loop().time
+        deadline = now() + LOCK_EXPIRES_SECONDS
+        while not await locks.unlock(queue) and now() < deadline:
+            if self._closing is not None and now() >= self._closing:
+                return
+            await asyncio.sleep(UNLOCK_AGAIN_SECONDS)
 
     def _spawn(self, job: object) -> None:
         task = asyncio.ensure_future(job)  # type: ignore[call-overload]
@@ -243,6 +261,8 @@ class AssignedQueues:
 
     async def close(self) -> None:
         """Give back everything."""
+        now = asyncio.get_running_loop().time()
+        self._closing = now + self._session.options.stop_timeout_ms / 1000
         for queue in list(self._pullers):
             self._give_back(queue)
         await self.settle()

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
+from pocketmq.client.bell import Bell
 from pocketmq.client.calls import Calls
 from pocketmq.client.messages import MessageQueue
 from pocketmq.client.process_queue import ProcessQueue
@@ -40,7 +41,7 @@ class QueueLocks:
         self._interval = interval_ms / 1000
         self._lease = lease_ms / 1000
         self._renewed = asyncio.Event()
-        self._renew_now = asyncio.Event()
+        self._renew_now = Bell()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -62,7 +63,7 @@ class QueueLocks:
     async def wait_until_held(self, queue: ProcessQueue) -> None:
         """Return when a queue is locked for us, or was dropped."""
         while not queue.dropped and not self.is_held(queue):
-            self._renew_now.set()
+            self._renew_now.ring()
             await self._renewed.wait()
 
     async def lock(self, queues: Iterable[MessageQueue]) -> dict[MessageQueue, bool]:
@@ -83,16 +84,18 @@ class QueueLocks:
             found.update((queue, queue in locked) for queue in mine)
         return found
 
-    async def unlock(self, queues: list[MessageQueue]) -> None:
-        """Give locks back, so that others need not wait for them to expire."""
-        for queue in queues:
-            address = self._address_of(queue)
-            if address is None:
-                continue
-            try:
-                await self._calls.unlock(address, self._group, self._client_id, [queue])
-            except PocketMQError as error:
-                _log.info("queue not unlocked group=%s queue=%s: %s", self._group, queue, error)
+    async def unlock(self, queue: MessageQueue) -> bool:
+        """Give a lock back, so that others need not wait until it expires. Return whether the
+        broker has heard it."""
+        address = self._address_of(queue)
+        if address is None:
+            return False
+        try:
+            await self._calls.unlock(address, self._group, self._client_id, [queue])
+        except PocketMQError as error:
+            _log.info("queue not unlocked group=%s queue=%s: %s", self._group, queue, error)
+            return False
+        return True
 
     async def renew(self) -> None:
         """Lock again what we have."""
@@ -114,11 +117,7 @@ class QueueLocks:
 
     async def _run(self) -> None:
         while True:
-            try:
-                await asyncio.wait_for(self._renew_now.wait(), self._interval)
-                # Asked for because some queue waits for its lock: do not ask too often.
+            if await self._renew_now.wait(self._interval):
+                # Some queue waits for its lock: do not ask too often.
                 await asyncio.sleep(min(0.2, self._interval))
-            except (asyncio.TimeoutError, TimeoutError):
-                _log.debug("locks are due group=%s", self._group)
-            self._renew_now.clear()
             await self.renew()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pocketmq.client.assigned import GroupSession, present
+from pocketmq.client.bell import Bell
 from pocketmq.client.codecs.registry import Codecs
 from pocketmq.client.concurrent import ConcurrentWorkers
 from pocketmq.client.config import ClientConfig
@@ -78,7 +79,7 @@ class RunningPops:
         self._sources: dict[tuple[str, str], PoppedQueue] = {}
         self._loops: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._changed = asyncio.Event()
+        self._changed = Bell()
         self.is_flowing = False
         session = GroupSession(instance, plan.group, plan.options, plan.subscriptions)
         self.ending = PopEnding(
@@ -154,7 +155,7 @@ class RunningPops:
     # -- where to pop -----------------------------------------------------------------------
 
     def _route_changed(self, route: Route) -> None:
-        self._changed.set()
+        self._changed.ring()
 
     async def refresh(self) -> None:
         """See to it that there is a source for each topic and broker."""
@@ -181,7 +182,6 @@ class RunningPops:
 
     async def _follow_routes(self) -> None:
         while True:
-            self._changed.clear()
             try:
                 await self.refresh()
             except PocketMQError as error:
@@ -190,10 +190,7 @@ class RunningPops:
                 running = self._loops.get(key)
                 if running is None or running.done():
                     self._loops[key] = asyncio.ensure_future(self._pop_on(key, source))
-            try:
-                await asyncio.wait_for(self._changed.wait(), REFRESH_SECONDS)
-            except (asyncio.TimeoutError, TimeoutError):
-                _log.debug("looking at routes again group=%s", self.plan.group)
+            await self._changed.wait(REFRESH_SECONDS)
 
     # -- popping ----------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from pocketmq.client.allocation import AllocationStrategy, allocate, sort_queues
 from pocketmq.client.assigned import GroupSession
+from pocketmq.client.bell import Bell
 from pocketmq.client.messages import MessageQueue
 from pocketmq.client.routes import Route
 from pocketmq.errors import ClientError, NetError, NoRoute, PocketMQError
@@ -43,7 +44,7 @@ class Rebalance:
         self._strategy = strategy
         self._update = update
         self._changed = changed
-        self._wanted = asyncio.Event()
+        self._wanted = Bell()
         self._task: asyncio.Task[None] | None = None
         self._listening: set[str] = set()
         self.rounds = 0
@@ -66,7 +67,7 @@ class Rebalance:
 
     def soon(self) -> None:
         """Look again in a moment."""
-        self._wanted.set()
+        self._wanted.ring()
 
     def _route_changed(self, route: Route) -> None:
         self.soon()
@@ -74,14 +75,10 @@ class Rebalance:
     async def _run(self) -> None:
         interval = self._session.options.rebalance_interval_ms / 1000
         while True:
-            self._wanted.clear()
             wait = interval
             if not await self.round():
                 wait = min(wait, AGAIN_SECONDS)
-            try:
-                await asyncio.wait_for(self._wanted.wait(), wait)
-            except (asyncio.TimeoutError, TimeoutError):
-                _log.debug("rebalance is due group=%s", self._session.group)
+            await self._wanted.wait(wait)
 
     async def round(self) -> bool:
         """Share out every topic once. Return whether everything went well."""

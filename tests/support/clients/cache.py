@@ -11,10 +11,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 BUILD_SECONDS_MAX = 400
+
+_building: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 class PeerUnavailable(Exception):
@@ -33,15 +37,20 @@ def product(name: str, sources: Sequence[Path], salt: str, build: Callable[[Path
     for source in sorted(sources):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     place = cache_directory() / f"{name}-{digest.hexdigest()[:16]}"
-    if place.is_dir():
-        return place
+    with _building[place.name]:
+        return place if place.is_dir() else _built(place, name, build)
+
+
+def _built(place: Path, name: str, build: Callable[[Path], None]) -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=place.parent))
     try:
         build(scratch)
         scratch.rename(place)
-    except FileExistsError:
-        return place
+    except OSError:
+        # Another run was faster; its product is the same.
+        if not place.is_dir():
+            raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return place

@@ -154,6 +154,29 @@ def test_a_data_directory_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     assert "choose another --data directory" in line
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a directory nobody can write to")
+@pytest.mark.parametrize("name", ["storePathRootDir", "storePathCommitLog"])
+def test_a_store_path_that_cannot_be_is_one_line_that_names_it(tmp_path: Path, name: str) -> None:
+    line = fails("up", "--data", str(tmp_path), *FREE_PORTS, "--set", f"{name}=/proc/nowhere")
+    assert "/proc/nowhere" in line
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")
+def test_a_full_disk_is_one_line_and_the_next_start_works(tmp_path: Path) -> None:
+    """The limit of file sizes stands in for a disk without room."""
+    limited = ["/bin/sh", "-c", 'ulimit -f 4; exec "$@"', "sh"]
+    start = [*command("up", "--data", str(tmp_path), *FREE_PORTS)]
+    done = subprocess.run(
+        [*limited, *start], capture_output=True, text=True, check=False, env=QUIET
+    )
+    lines = [line for line in done.stderr.splitlines() if " INFO " not in line]
+    assert (done.returncode, len(lines)) == (2, 1), done.stderr
+    assert "no room on the disk" in lines[0]
+    with up("--data", str(tmp_path)) as started:
+        assert "received" in hello(started.name_server)
+        assert started.stop()[0] == 0
+
+
 def test_a_message_for_nobody_says_what_to_start(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import dataclass
 from typing import Literal
@@ -10,9 +11,18 @@ from pocketmq.net import ListenConfig
 from pocketmq.settings import group, setting
 from pocketmq.store.config import StoreConfig
 
+_LABEL = re.compile(r"[\w-]{1,63}")
+
 
 def _host_name() -> str:
     return socket.gethostname().split(".")[0] or "broker"
+
+
+def check_host(text: str) -> None:
+    """Raise ValueError for what can neither be an IP address nor a host's name."""
+    labels = text.removesuffix(".").split(".")
+    if ":" not in text and not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError("must be an IP address, the name of a host, or auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class IdentityConfig:
         "auto",
         "Host that clients are told; auto tells each client the one it used.",
         alias="brokerIP1",
+        check=check_host,
     )
     region: str = setting("DefaultRegion", "Stored with each message.", alias="regionId")
 

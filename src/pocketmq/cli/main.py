@@ -29,6 +29,10 @@ _CURES = {
     errno.EROFS: "that file system is read-only; choose another --data directory",
     errno.ENOTDIR: "that is not a directory; choose another --data directory",
     errno.EEXIST: "that is not a directory; choose another --data directory",
+    errno.ENOENT: "that cannot be made there; choose another --data directory",
+    errno.ENAMETOOLONG: "that name is too long; choose another --data directory",
+    errno.ELOOP: "that link leads nowhere; choose another --data directory",
+    errno.EIO: "the disk fails; check it, or choose another --data directory",
     errno.EMFILE: "too many open files; raise the limit with ulimit -n",
 }
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -42,6 +42,7 @@ class Declaration:
     minimum: float | None = None
     maximum: float | None = None
     environment: str | None = None
+    check: Callable[[Any], object] | None = None
 
 
 def setting(
@@ -53,13 +54,15 @@ def setting(
     minimum: float | None = None,
     maximum: float | None = None,
     environment: str | None = None,
+    check: Callable[[Any], object] | None = None,
 ) -> T:
     """Declare one setting as a dataclass field.
 
     `environment` names one more environment variable that sets it, beside its POCKETMQ_ name.
+    `check` is called with a written value and raises ValueError, saying what the value must be.
     """
     aliases = (alias,) if isinstance(alias, str) else alias
-    declaration = Declaration(doc, aliases, alias_unit, minimum, maximum, environment)
+    declaration = Declaration(doc, aliases, alias_unit, minimum, maximum, environment, check)
     declared: T = field(default=default, metadata={_KEY: declaration})
     return declared
 

@@ -51,6 +51,11 @@ def parse(setting: Setting, written: object, scale: int = 1) -> object:
             raise BadValue(f"must be at least {low:.12g}")
         if high is not None and value > high:
             raise BadValue(f"must be at most {high:.12g}")
+    if setting.declaration.check is not None:
+        try:
+            setting.declaration.check(value)
+        except ValueError as problem:
+            raise BadValue(str(problem)) from None
     return value
 
 

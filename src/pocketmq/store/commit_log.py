@@ -37,6 +37,7 @@ _BLANK = struct.Struct(">iI")
 _SIZE = struct.Struct(">i")
 _EMPTY = bytearray()
 _PART_BYTES = 256 * 1024
+_RECORD_REST_BYTES_MAX = 64 * 1024  # properties, topic and fixed fields
 
 
 class CommitLog:
@@ -48,7 +49,7 @@ class CommitLog:
         self._cache = cache
         self._tail: MappedFile | None = None
         self._prepared: MappedFile | None = None
-        self._buffer = mmap.mmap(-1, config.write_buffer_bytes) if config.write_buffer else None
+        self._buffer = mmap.mmap(-1, _buffer_bytes(config)) if config.write_buffer else None
         self._buffer_start = 0
         self._committing = threading.Lock()
         self._synced_directory = False
@@ -97,6 +98,8 @@ class CommitLog:
         room = size + BLANK_BYTES_MIN
         if room > self._sequence.file_size:
             raise StoreFull(self._sequence.directory, f"{room} bytes do not fit into one file")
+        if self._buffer is not None and room > len(self._buffer):
+            raise StoreFull(self._sequence.directory, f"{room} bytes exceed the write buffer")
         tail = self._tail
         if tail is None or self.end - tail.start + room > tail.size:
             tail = self._roll()
@@ -352,3 +355,8 @@ class CommitLog:
         for file in self._sequence.files:
             self._cache.drop(file)
         self._tail = None
+
+
+def _buffer_bytes(config: LogConfig) -> int:
+    """The size of the write buffer: as set, but room for two of the largest records."""
+    return max(config.write_buffer_bytes, 2 * (config.message_bytes_max + _RECORD_REST_BYTES_MAX))

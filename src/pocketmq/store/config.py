@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,33 @@ from pocketmq.settings import group, setting
 _MIB = 1024 * 1024
 
 DELAY_LEVELS = "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h"
+
+_DELAY = re.compile(r"([1-9]\d{0,8})([smhd])")
+_UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def parse_delay_levels(text: str) -> tuple[int, ...]:
+    """Return the delays of level 1, 2, ... in milliseconds. Raise ValueError."""
+    delays = []
+    for word in text.split():
+        match = _DELAY.fullmatch(word)
+        if match is None:
+            raise ValueError(
+                f"must be delays such as 5s, 10m, 2h or 1d, split by blanks; {word!r} is none"
+            )
+        delays.append(int(match[1]) * _UNITS_MS[match[2]])
+    if not delays:
+        raise ValueError("must be at least one delay, such as 5s")
+    return tuple(delays)
+
+
+def parse_hours(text: str) -> frozenset[int]:
+    """Return the hours of the day in a list such as `04;16`; none is fine. Raise ValueError."""
+    words = [word.strip() for word in text.split(";") if word.strip()]
+    for word in words:
+        if not (word.isascii() and word.isdigit() and int(word) < 24):
+            raise ValueError(f"must be hours from 00 to 23, split by `;`; {word!r} is none")
+    return frozenset(map(int, words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +78,7 @@ class LogConfig:
     )
     write_buffer_bytes: int = setting(
         64 * _MIB,
-        "Size of that write buffer; at least two of the largest messages.",
+        "Size of that write buffer; it always has room for two of the largest messages.",
         minimum=65_536,
     )
 
@@ -183,7 +211,10 @@ class RetentionConfig:
         72, "Age at which commit log files expire.", alias="fileReservedTime", minimum=1
     )
     delete_when: str = setting(
-        "04", "Hours of the day in which expired files go, split by `;`.", alias="deleteWhen"
+        "04",
+        "Hours of the day in which expired files go, split by `;`.",
+        alias="deleteWhen",
+        check=parse_hours,
     )
     disk_used_percent_max: int = setting(
         75,
@@ -226,7 +257,10 @@ class StoreConfig:
         None, "Where the commit log lies, if not below the root.", alias="storePathCommitLog"
     )
     delay_levels: str = setting(
-        DELAY_LEVELS, "The delay of each level, split by blanks.", alias="messageDelayLevel"
+        DELAY_LEVELS,
+        "The delay of each level, split by blanks.",
+        alias="messageDelayLevel",
+        check=parse_delay_levels,
     )
     log: LogConfig = group(LogConfig)
     queues: QueueConfig = group(QueueConfig)
@@ -234,14 +268,3 @@ class StoreConfig:
     flush: FlushConfig = group(FlushConfig)
     reading: ReadConfig = group(ReadConfig)
     retention: RetentionConfig = group(RetentionConfig)
-
-
-def parse_delay_levels(text: str) -> tuple[int, ...]:
-    """Return the delays of level 1, 2, ... in milliseconds. Raise ValueError."""
-    units = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-    delays = []
-    for word in text.split():
-        if word[-1] not in units:
-            raise ValueError(f"the delay {word!r} must end in s, m, h or d")
-        delays.append(int(word[:-1]) * units[word[-1]])
-    return tuple(delays)

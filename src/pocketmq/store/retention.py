@@ -21,7 +21,7 @@ from pocketmq.errors import StoreFull
 from pocketmq.message.positions import QueueOffset
 from pocketmq.store.appender import Appender
 from pocketmq.store.commit_log import CommitLog
-from pocketmq.store.config import RetentionConfig
+from pocketmq.store.config import RetentionConfig, parse_hours
 from pocketmq.store.consume_queue import ConsumeQueue
 from pocketmq.store.dispatcher import Dispatcher
 from pocketmq.store.key_index import KeyIndex
@@ -58,7 +58,7 @@ class Retention:
         self._dispatcher = dispatcher
         self._appender = appender
         self._config = config
-        self._hours = {int(hour) for hour in config.delete_when.split(";") if hour.strip()}
+        self._hours = parse_hours(config.delete_when)
         self._cleaned_for = -1
         self._retired: deque[str] = deque()
         self._untrimmed: list[ConsumeQueue] = []

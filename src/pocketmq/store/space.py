@@ -26,6 +26,10 @@ def create_sparse(path: str, size: int) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o644)
         try:
             os.ftruncate(descriptor, size)
+        except OSError:
+            if os.fstat(descriptor).st_size == 0:
+                os.unlink(path)  # nobody should find it and wonder about its size
+            raise
         finally:
             os.close(descriptor)
     except OSError as error:

@@ -118,7 +118,7 @@ class MessageStore:
             for path in (self._layout.root, self._layout.commit_log, self._layout.consume_queues):
                 path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise space.store_error(str(self._layout.root), error) from error
+            raise space.store_error(error.filename or str(self._layout.root), error) from error
         self._lock.acquire()
         try:
             report = self._recover()

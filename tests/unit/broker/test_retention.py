@@ -29,7 +29,7 @@ class Kept:
     def __init__(self, root: Path) -> None:
         self.clock = ManualClock()
         retention = RetentionConfig(
-            delete_when="99",
+            delete_when="",
             disk_used_percent_max=95,
             disk_clean_percent=95,
             disk_full_percent=100,

@@ -328,11 +328,24 @@ def test_the_next_file_is_made_before_it_is_needed(tmp_path: Path) -> None:
     assert len(list((tmp_path / "commitlog").iterdir())) == 2
 
 
+def test_a_message_larger_than_the_write_buffer_was_set_is_taken_all_the_same(
+    tmp_path: Path,
+) -> None:
+    config = small_config(tmp_path, write_buffer=True, file_bytes=1 << 20)
+    assert config.log.write_buffer_bytes == 65_536
+    store = open_store(config)
+    kept = [append(store, body=bytes(size)) for size in (10, 70_000, 900_000, 20, 400_000)]
+    store.flush_log()
+    dispatch_all(store)
+    assert list(read_queue(store)) == kept
+    store.close()
+
+
 @pytest.mark.parametrize("size", [100, 5000])
 def test_the_write_buffer_shows_messages_once_they_are_in_the_file(
     tmp_path: Path, size: int
 ) -> None:
-    config = small_config(tmp_path, write_buffer=True)
+    config = small_config(tmp_path, write_buffer=True, message_bytes_max=6000)
     store = open_store(config)
     kept = [append(store, body=b"a" * size)]
     assert store.dispatch(10) == []

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tests.support.failing_disk import FailingDisk
 
-from pocketmq.errors import CorruptStore, StoreNotWritable
+from pocketmq.errors import CorruptStore, StoreFull, StoreNotWritable
 from pocketmq.store import load_file, replace_file
 from pocketmq.store.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from pocketmq.store.config import DELAY_LEVELS, parse_delay_levels
-from pocketmq.store.space import zero
+from pocketmq.store.space import create_sparse, zero
 
 
 def test_a_replaced_file_keeps_the_one_before_as_backup(tmp_path: Path) -> None:
@@ -81,5 +81,16 @@ def test_zeroing_leaves_what_is_outside_the_range(tmp_path: Path) -> None:
 def test_delay_levels_are_those_of_rocketmq() -> None:
     delays = parse_delay_levels(DELAY_LEVELS)
     assert (len(delays), delays[0], delays[4], delays[17]) == (18, 1000, 60_000, 7_200_000)
-    with pytest.raises(ValueError, match="must end in"):
+    with pytest.raises(ValueError, match="must be delays"):
         parse_delay_levels("1s 5x")
+
+
+def test_a_file_for_which_there_is_no_room_does_not_stay_behind_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FailingDisk(monkeypatch)
+    disk.full = True
+    path = tmp_path / "file"
+    with pytest.raises(StoreFull):
+        create_sparse(str(path), 4096)
+    assert not path.exists()

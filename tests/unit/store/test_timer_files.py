@@ -207,3 +207,12 @@ def test_progress_comes_back_and_nonsense_is_nothing(tmp_path: Path) -> None:
     assert path.stat().st_size == 4096
     path.write_bytes(b"\xff" * 56)
     assert read_progress(path) == TimerProgress()
+
+
+def test_an_empty_wheel_file_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "timerwheel"
+    path.touch()
+    wheel = TimerWheel(path, 1000)
+    assert wheel.open(), "as if it were not there"
+    wheel.close()
+    assert path.stat().st_size == WHEEL_BYTES

@@ -55,7 +55,8 @@ class TimerWheel:
 
         Raise StoreFull, StoreNotWritable or CorruptStore.
         """
-        fresh = not os.path.exists(self._path)
+        # A start that was killed while it made the file leaves an empty one.
+        fresh = not os.path.exists(self._path) or os.path.getsize(self._path) == 0
         if fresh:
             space.create_sparse(self._path, WHEEL_BYTES)
         size = os.path.getsize(self._path)

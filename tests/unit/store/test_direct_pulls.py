@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.store_builder import append, open_store, small_config
 
 from pocketmq import _speedups
 from pocketmq.broker.handlers.pull import answer_pull
@@ -17,7 +18,6 @@ from pocketmq.protocol.command import WIRE_VERSION
 from pocketmq.protocol.replies import encode_pull_head
 from pocketmq.store import MessageStore
 from pocketmq.store.config import StoreConfig
-from tests.support.store_builder import append, open_store, small_config
 
 pytestmark = pytest.mark.skipif(
     not _speedups.has("pulls"), reason="the leaf `pulls` is not compiled, or not wanted"

@@ -132,7 +132,7 @@ class FilterUnsupported(PocketMQError):
 
 
 class NotSettled(PocketMQError, AssertionError):
-    """Something is still in flight in a test's broker after the time allowed; the text says what."""
+    """Something is in flight in a test's broker for longer than allowed; the text says what."""
 
 
 # The store's errors:

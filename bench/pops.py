@@ -78,34 +78,43 @@ class Popper:
     def readable(self) -> None:
         """Take in what came; when all answers are there, go on."""
         self._received += self.socket.recv(_READ_BYTES)
-        for header in self._answers():
-            self._waiting -= 1
-            if self._acknowledging:
-                self._tally.acknowledged += header["code"] == 0
-                self._tally.refused += header["code"] != 0
-            elif header["code"] == 0:
-                self._acknowledge(header["extFields"])
-            elif header["code"] != NOTHING_TO_POP:
-                raise SystemExit(f"a pop was refused: {header}")
-            elif self._group == self._tally.round:
-                self._tally.round += 1
+        if self._acknowledging:
+            self._count_answers()
+        else:
+            self._take_messages()
         if not self._waiting:
             self.pop()
 
-    def _answers(self) -> list[dict[str, Any]]:
-        found, at, received = [], 0, self._received
-        while len(received) - at >= 8:
-            total, word = _PREFIX.unpack_from(received, at)
-            if len(received) - at < total + 4:
+    def _take_messages(self) -> None:
+        received = self._received
+        if len(received) < 8 or len(received) < (total := _PREFIX.unpack_from(received)[0] + 4):
+            return
+        length = _PREFIX.unpack_from(received)[1] & 0xFFFFFF
+        header: dict[str, Any] = json.loads(received[8 : 8 + length])
+        del received[:total]
+        if header["code"] == 0:
+            self._acknowledge(header["extFields"])
+            return
+        if header["code"] != NOTHING_TO_POP:
+            raise SystemExit(f"a pop was refused: {header}")
+        self._waiting = 0
+        if self._group == self._tally.round:
+            self._tally.round += 1
+
+    def _count_answers(self) -> None:
+        at, received, done = 0, self._received, 0
+        size = len(received)
+        while size - at >= 8:
+            end = at + 4 + int.from_bytes(received[at : at + 4], "big")
+            if end > size:
                 break
-            length = word & 0xFFFFFF
-            if self._acknowledging and b'"code":0,' in received[at + 8 : at + 8 + length]:
-                found.append({"code": 0})
-            else:
-                found.append(json.loads(received[at + 8 : at + 8 + length]))
-            at += total + 4
+            if received[at + 8 : at + 18] != b'{"code":0,':
+                self._tally.refused += 1
+            done += 1
+            at = end
         del received[:at]
-        return found
+        self._tally.acknowledged += done
+        self._waiting -= done
 
     def _acknowledge(self, fields: dict[str, str]) -> None:
         starts = {}
@@ -119,23 +128,31 @@ class Popper:
                 f"{starts[retry, queue]} {fields['popTime']} {fields['invisibleTime']} "
                 f"{fields['reviveQid']} {retry} broker-a {queue}"
             )
-            for offset in offsets.split(","):
-                frames.append(self._ack(len(frames), retry, queue, info, offset))
+            frames += self._acks(retry, queue, info, offsets.split(","))
         self._tally.popped += len(frames)
         self._waiting = len(frames)
         self._acknowledging = True
         self.socket.sendall(b"".join(frames))
 
-    def _ack(self, opaque: int, retry: str, queue: str, info: str, offset: str) -> bytes:
+    def _acks(self, retry: str, queue: str, info: str, offsets: list[str]) -> list[bytes]:
         group = f"poppers{self._group}"
         topic = f"%RETRY%{group}_{TOPIC}" if retry == "1" else TOPIC
-        header = (
+        head = (
             f'{{"code":{ACK_MESSAGE},"extFields":{{"consumerGroup":"{group}","topic":"{topic}",'
-            f'"queueId":"{queue}","extraInfo":"{info} {offset}","offset":"{offset}"}},"flag":0,'
-            f'"language":"JAVA","opaque":{opaque},"serializeTypeCurrentRPC":"JSON",'
+            f'"queueId":"{queue}","extraInfo":"{info} '
+        )
+        tail = (
+            f'"}},"flag":0,"language":"JAVA","opaque":7,"serializeTypeCurrentRPC":"JSON",'
             f'"version":{WIRE_VERSION}}}'
-        ).encode()
-        return _PREFIX.pack(4 + len(header), len(header)) + header
+        )
+        between = '","offset":"'
+        fixed = len(head) + len(between) + len(tail)
+        frames = []
+        for offset in offsets:
+            size = fixed + 2 * len(offset)
+            text = f"{head}{offset}{between}{offset}{tail}".encode()
+            frames.append(_PREFIX.pack(4 + size, size) + text)
+        return frames
 
 
 def frame(code: int, opaque: int, fields: dict[str, str], body: bytes = b"") -> bytes:

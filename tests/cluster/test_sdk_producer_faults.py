@@ -134,6 +134,29 @@ async def test_a_timeout_says_which_broker_and_which_step(
         assert producer.in_flight == 0
 
 
+async def test_an_answer_that_waits_while_the_loop_is_blocked_is_no_timeout(
+    names: SdkCluster, tmp_path: Path
+) -> None:
+    options = pocketmq.ProducerOptions(send_timeout_ms=300)
+    async with (
+        broker_process(tmp_path / "own", namesrvAddr=names.address),
+        pocketmq.Producer(names.address, options=options) as producer,
+    ):
+        await until(lambda: names.names.routes.route("TBW102"))
+        await producer.send(TOPIC, b"connect")
+        await until(lambda: not any(c.under_way for c in producer.instance.rpc.connections()))
+        sends = [asyncio.ensure_future(producer.send(TOPIC, b"%d" % n)) for n in range(50)]
+        # Right behind the sends, so that most of their bytes have not left yet.
+        asyncio.get_running_loop().call_soon(block_the_loop, 0.6)
+        receipts = await asyncio.gather(*sends)
+    assert {receipt.status for receipt in receipts} == {pocketmq.SendStatus.OK}
+
+
+def block_the_loop(seconds: float) -> None:
+    """Do what a handler must not do."""
+    time.sleep(seconds)
+
+
 async def test_sends_beyond_the_bound_wait_for_room(
     names: SdkCluster, scripted: ScriptedBroker
 ) -> None:

@@ -36,6 +36,7 @@ Answer = tuple[bytes, Frame]
 
 _SWEEP_SECONDS_MIN = 0.05
 _SILENCE_SECONDS_MIN = 1.0
+_BLOCKED_SECONDS = 0.1
 _NEVER = float("inf")
 _READ_BUFFER_BYTES = 128 * 1024
 
@@ -70,6 +71,7 @@ class CallerConnection(Connection):
         self._out: list[Body] = []
         self._sweep_at = _NEVER
         self._sweep: asyncio.TimerHandle | None = None
+        self._looks_again = False
         self._reason = ""
         self._retired = ""
         self._drained: asyncio.Event | None = None
@@ -152,9 +154,14 @@ class CallerConnection(Connection):
         self._sweep = self._loop.call_at(when, self._expire)
 
     def _expire(self) -> None:
-        self._sweep = None
-        self._sweep_at = _NEVER
+        due, self._sweep, self._sweep_at = self._sweep_at, None, _NEVER
         now = self._loop.time()
+        if now - due > _BLOCKED_SECONDS and not self._looks_again:
+            # Something has blocked the loop, so answers may have come and not been read yet.
+            self._looks_again = True
+            self._schedule_sweep(now + _SWEEP_SECONDS_MIN)
+            return
+        self._looks_again = False
         late = [item for item in self._waiting.items() if item[1][1] <= now]
         is_dead = False
         for opaque, (waiter, _, step, since) in late:

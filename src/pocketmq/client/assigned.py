@@ -84,6 +84,8 @@ class AssignedQueues:
         self._leaving: set[MessageQueue] = set()
         self._committing = asyncio.Lock()
         self._closing: float | None = None
+        self._maybe_locked: set[MessageQueue] = set()
+        """Queues we asked a lock for and do not hold: a broker may think that we do."""
         self._paused_topics: set[str] = set()
         self._paused_queues: set[MessageQueue] = set()
         self.locks = locks(self) if locks is not None else None
@@ -116,6 +118,8 @@ class AssignedQueues:
         gone = [queue for queue in self._pullers if queue.topic == topic and queue not in target]
         for queue in gone:
             self._give_back(queue)
+        for queue in [q for q in self._maybe_locked if q.topic == topic and q not in target]:
+            self._give_up_lock(queue)
         for puller in list(self._pullers.values()):
             if puller.task.done() and not puller.held.dropped:
                 _log.error("puller died queue=%s", puller.held.queue, exc_info=_error(puller.task))
@@ -130,7 +134,9 @@ class AssignedQueues:
         locked_at = asyncio.get_running_loop().time()
         ready = [queue for queue in queues if queue not in self._leaving]
         if self.locks is not None:
+            self._maybe_locked.update(ready)
             locked = await self.locks.lock(ready)
+            self._maybe_locked.difference_update(q for q in ready if locked.get(q) is False)
             ready = [queue for queue in ready if locked.get(queue)]
         results = await asyncio.gather(
             *(self._start_offset(queue) for queue in ready), return_exceptions=True
@@ -145,6 +151,7 @@ class AssignedQueues:
                 start, is_stored = offset
                 held = self._begin(queue, start)
                 held.committed_offset = start if is_stored else -1
+                self._maybe_locked.discard(queue)
                 held.locked_at = locked_at if self.locks is not None else None
                 taken += 1
         return taken
@@ -240,6 +247,16 @@ class AssignedQueues:
             await self._unlock(self.locks, held.queue)
         self._leaving.discard(held.queue)
 
+    def _give_up_lock(self, queue: MessageQueue) -> None:
+        self._maybe_locked.discard(queue)
+        if self.locks is not None:
+            self._leaving.add(queue)
+            self._spawn(self._unlock_only(self.locks, queue))
+
+    async def _unlock_only(self, locks: QueueLocks, queue: MessageQueue) -> None:
+        await self._unlock(locks, queue)
+        self._leaving.discard(queue)
+
     async def _unlock(self, locks: QueueLocks, queue: MessageQueue) -> None:
         """Unlock a queue, however often that takes: nobody else can have it before."""
         now = asyncio.get_running_loop().time
@@ -265,6 +282,8 @@ class AssignedQueues:
         self._closing = now + self._session.options.stop_timeout_ms / 1000
         for queue in list(self._pullers):
             self._give_back(queue)
+        for queue in list(self._maybe_locked):
+            self._give_up_lock(queue)
         await self.settle()
 
     def stop_pulling(self) -> None:

@@ -93,9 +93,11 @@ class Rebalance:
                 moved, all_taken = await self._update(topic, queues)
             except NoRoute as error:
                 # A retry topic comes to be with the group's first heartbeat, some never do.
-                known_missing = is_retry_topic(topic) and self.rounds >= RETRY_TOPIC_ROUNDS
-                complete = complete and known_missing
-                self._note(topic, error)
+                if not is_retry_topic(topic):
+                    complete = False
+                    self._note(topic, error)
+                elif self.rounds < RETRY_TOPIC_ROUNDS:
+                    complete = False
                 continue
             except PocketMQError as error:
                 complete = False
@@ -111,10 +113,7 @@ class Rebalance:
 
     def _note(self, topic: str, error: PocketMQError) -> None:
         if topic not in self.problems:
-            level = logging.DEBUG if is_retry_topic(topic) else logging.WARNING
-            _log.log(
-                level, "not rebalanced group=%s topic=%s: %s", self._session.group, topic, error
-            )
+            _log.warning("not rebalanced group=%s topic=%s: %s", self._session.group, topic, error)
         self.problems[topic] = str(error)
 
     async def _mine(self, topic: str) -> list[MessageQueue]:

@@ -46,12 +46,12 @@ def build() -> None:
         raise LoadFailed(f"the load generator does not compile:\n{done.stderr}")
 
 
-def run_load(peer: Peer, work: Work, window: Window) -> dict[str, Any]:
+def run_load(peer: Peer, work: Work, window: Window, topic: str = "") -> dict[str, Any]:
     """Load `peer` for one window and return the generator's report."""
     command = [str(BUILD / "load"), "--port", str(peer.port), "--mode", work.mode]
     command += ["--header", work.header, "--queues", str(QUEUES)]
     command += ["--connections", str(work.connections), "--inflight", str(work.inflight)]
-    command += ["--topic", PULL_TOPIC if work.is_pull else TOPIC]
+    command += ["--topic", topic or (PULL_TOPIC if work.is_pull else TOPIC), *work.extra]
     command += ["--warmup", str(window.warmup_s), "--seconds", str(window.seconds)]
     command += ["--requests", str(window.requests_max)]
     return _run(command, peer)

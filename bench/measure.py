@@ -159,7 +159,7 @@ class Measuring:
 
     def _start_pocketmq(self, row: Row) -> PocketMQPeer:
         directory = self.plan.directory / "pocketmq"
-        ours = PocketMQPeer(directory, cores(), pure=row.pure, sync_flush=row.sync_flush)
+        ours = PocketMQPeer(directory, pure=row.pure, sync_flush=row.sync_flush)
         try:
             ours.wait_for_first_send()
             prepare_topics(ours)
@@ -191,7 +191,7 @@ def measure_startup(plan: Plan) -> SoloResult:
     times = []
     for _ in range(plan.startups + 1):
         started = time.monotonic()
-        peer = PocketMQPeer(plan.directory / "startup", None)
+        peer = PocketMQPeer(plan.directory / "startup")
         try:
             peer.wait_for_first_send(poll_s=0.001)
             times.append(time.monotonic() - started)
@@ -204,7 +204,7 @@ def measure_startup(plan: Plan) -> SoloResult:
 
 def measure_memory(plan: Plan) -> list[SoloResult]:
     """Private memory of an idle broker, then with a message in each queue of a thousand topics."""
-    peer = PocketMQPeer(plan.directory / "memory", None)
+    peer = PocketMQPeer(plan.directory / "memory")
     try:
         peer.wait_for_first_send()
         idle = _settled_memory(peer)

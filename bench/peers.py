@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -76,20 +77,19 @@ class EchoPeer:
 
 
 class PocketMQPeer:
-    """`pocketmq up` in its own directory, on one core."""
+    """`pocketmq up` in its own directory, on all cores, as Apache has them."""
 
     name = "pocketmq"
+    load_core: int | None = None
 
     def __init__(
         self,
         directory: Path,
-        cores: tuple[int, int] | None,
         *,
         pure: bool = False,
         sync_flush: bool = False,
+        settings: Sequence[str] = (),
     ) -> None:
-        core = cores[0] if cores else None
-        self.load_core: int | None = cores[1] if cores else None
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         self._directory = directory
@@ -98,9 +98,11 @@ class PocketMQPeer:
         command = [sys.executable, "-m", "pocketmq", "up", "--data", str(directory / "data")]
         command += ["--nameserver-port", str(nameserver_port), "--broker-port", str(self.port)]
         command += ["--set", "flushDiskType=SYNC_FLUSH"] if sync_flush else []
+        for setting in settings:
+            command += ["--set", setting]
         environment = {"POCKETMQ_PURE": "1"} if pure else {"POCKETMQ_PURE": ""}
         self._process = ServerProcess(
-            "PocketMQ", command, directory / "pocketmq.log", environment=environment, core=core
+            "PocketMQ", command, directory / "pocketmq.log", environment=environment
         )
 
     def wait_for_first_send(self, poll_s: float = 0.05) -> None:

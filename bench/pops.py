@@ -121,7 +121,7 @@ class Popper:
         for part in fields["startOffsetInfo"].split(";"):
             retry, queue, start = part.split(" ")
             starts[retry, queue] = start
-        frames = []
+        frames: list[bytes] = []
         for part in fields["msgOffsetInfo"].split(";"):
             retry, queue, offsets = part.split(" ")
             info = (
@@ -257,6 +257,7 @@ def main() -> None:
     parser.add_argument("--invisible-seconds", type=int, default=10)
     parser.add_argument("--warm-seconds", type=float, default=30.0)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--skip-apache", action="store_true")
     parser.add_argument("--work-dir", default=None)
     options = parser.parse_args()
@@ -264,16 +265,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.work_dir) as directory:
         for name in ("pocketmq", "apache")[: 1 if options.skip_apache else 2]:
             where = Path(directory) / name
-            peer = PocketMQPeer(where, None) if name == "pocketmq" else ApachePeer(where)
+            peer = PocketMQPeer(where) if name == "pocketmq" else ApachePeer(where)
             try:
                 peer.wait_for_first_send()
                 found[name] = measure(peer, options)
             finally:
                 peer.stop()
-            rate, cpu_us = found[name]
-            print(
-                f"{name:9} {rate:10,.0f} messages/s popped and acknowledged  {cpu_us:6.1f} µs CPU"
-            )
+    if options.json:
+        print(json.dumps(found))
+        return
+    for name, (rate, cpu_us) in found.items():
+        print(f"{name:9} {rate:10,.0f} messages/s popped and acknowledged  {cpu_us:6.1f} µs CPU")
     if len(found) == 2:
         print(f"ratio     {found['pocketmq'][0] / found['apache'][0]:10.2f}   bar: 3")
 

@@ -120,12 +120,10 @@ def _bars_table(results: Sequence[Result], solo: Sequence[SoloResult]) -> tuple[
             verdict = "" if ratio is None else _verdict(met)
             table.add_row(result.row.title if index == 0 else "", bar.text, measured, verdict)
     for alone in solo:
-        met = alone.value < alone.row.limit
+        met = alone.row.is_met(alone.value)
         all_met &= met
         value = f"{alone.value:.3g} {alone.row.unit} ({alone.note})"
-        table.add_row(
-            alone.row.title, f"< {alone.row.limit:g} {alone.row.unit}", value, _verdict(met)
-        )
+        table.add_row(alone.row.title, alone.row.bar, value, _verdict(met))
     return table, all_met
 
 

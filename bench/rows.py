@@ -59,6 +59,8 @@ class Work:
     header: str
     connections: int
     inflight: int
+    extra: tuple[str, ...] = ()
+    """Further options of the load generator."""
 
     @property
     def is_pull(self) -> bool:
@@ -122,18 +124,60 @@ ROWS = (
 
 @dataclass(frozen=True, slots=True)
 class SoloRow:
-    """A figure of PocketMQ alone, with an upper limit."""
+    """A figure that has a bar of its own, instead of peers in the table."""
 
     name: str
     title: str
     unit: str
     limit: float
+    at_least: bool = False
+
+    def is_met(self, value: float) -> bool:
+        """Whether a value reaches the bar."""
+        return value >= self.limit if self.at_least else value < self.limit
+
+    @property
+    def bar(self) -> str:
+        """The bar in words."""
+        return f"{'≥' if self.at_least else '<'} {self.limit:g} {self.unit}"
 
 
 STARTUP = SoloRow("startup", "`up` to first SEND_OK", "s", 0.5)
 MEMORY_IDLE = SoloRow("memory-idle", "private memory, idle", "MB", 60)
 MEMORY_TOPICS = SoloRow("memory-topics", "private memory, 1,000 topics × 8 queues", "MB", 100)
-SOLO_ROWS = (STARTUP, MEMORY_IDLE, MEMORY_TOPICS)
+BATCH = SoloRow(
+    "models-batch", "batches of 32 × 256 B beside single sends", "x messages/s", 6, at_least=True
+)
+SQL = SoloRow("models-sql", "pulls with two comparisons beside plain", "x", 0.6, at_least=True)
+TRANSACTIONS = SoloRow("models-transactions", "half + commit beside sends", "x", 0.4, at_least=True)
+POP = SoloRow("models-pop", "pop + ack beside Apache's", "x", 3, at_least=True)
+TIMERS_MEMORY = SoloRow("models-timers-memory", "waiting timers, private memory", "MB", 20)
+TIMERS_AT_REST = SoloRow("models-timers-rest", "waiting timers, at rest", "% of a core", 2)
+TIMERS_LATE_MOSTLY = SoloRow("models-timers-p50", "timers' lateness, p50", "ms", 10.5)
+TIMERS_LATE_RARELY = SoloRow("models-timers-p99", "timers' lateness, p99", "ms", 50.5)
+SDK_SEND = SoloRow("sdk-send", "SDK, awaited sends, 256 in flight", "/s", 40_000, at_least=True)
+SDK_IMPORT = SoloRow("sdk-import", "SDK, import", "ms", 60)
+SDK_CONSUME = SoloRow("sdk-consume", "SDK, consuming", "/s", 80_000, at_least=True)
+SDK_IN_A_TEST = SoloRow("sdk-test", "10,000 messages there and back in a test", "s", 1)
+SDK_BLOCKING = SoloRow("sdk-blocking", "SDK, one blocking send beside the C++ client's", "x", 1.5)
+SOLO_ROWS = (
+    STARTUP,
+    MEMORY_IDLE,
+    MEMORY_TOPICS,
+    BATCH,
+    SQL,
+    TRANSACTIONS,
+    POP,
+    TIMERS_MEMORY,
+    TIMERS_AT_REST,
+    TIMERS_LATE_MOSTLY,
+    TIMERS_LATE_RARELY,
+    SDK_SEND,
+    SDK_IMPORT,
+    SDK_CONSUME,
+    SDK_IN_A_TEST,
+    SDK_BLOCKING,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.apache import ApacheUnavailable, cache_directory, fetch_libraries
 from bench.generator import LoadFailed, build
-from bench.measure import Measuring, Plan, free_directory, measure_memory, measure_startup
+from bench.measure import Measuring, Plan, free_directory
 from bench.processes import ServerFailed
 from bench.remoting import Refusal
 from bench.report import machine, save, show
-from bench.rows import APACHE, ECHO, POCKETMQ, ROWS, SOLO_ROWS, STARTUP, Result, Row, SoloResult
+from bench.rows import APACHE, ECHO, POCKETMQ, POP, ROWS, SOLO_ROWS, Result, Row, SoloResult
 from bench.selftest import check_generator
+from bench.suites import chosen_suites
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.self_test:
             console.print(f"The generator passes {check_generator(plan.directory)} kinds of load.")
             return 0
-        if APACHE in plan.peers and rows:
+        if APACHE in plan.peers and (rows or POP.name in solo_names):
             console.print("Apache RocketMQ comes from Maven; the first time takes half a minute.")
             fetch_libraries()
         free_directory(plan.directory)
@@ -126,12 +127,9 @@ def _chosen(prefixes: Sequence[str]) -> tuple[list[Row], list[str]]:
 
 def _measure(console: Console, plan: Plan, rows: list[Row], solo_names: list[str]) -> None:
     has_pocketmq = POCKETMQ in plan.peers
+    suites = chosen_suites(solo_names, plan) if has_pocketmq else []
     scenes = len({row.scene for row in rows}) if APACHE in plan.peers else 0
-    steps = (
-        len(rows) * len(plan.peers) * plan.rounds
-        + scenes
-        + (2 if has_pocketmq and solo_names else 0)
-    )
+    steps = len(rows) * len(plan.peers) * plan.rounds + scenes + len(suites)
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -146,8 +144,10 @@ def _measure(console: Console, plan: Plan, rows: list[Row], solo_names: list[str
             advance=lambda: progress.advance(task),
         )
         solo: list[SoloResult] = []
-        if has_pocketmq:
-            solo = _measure_solo(plan, solo_names, measuring)
+        for suite in suites:
+            measuring.tell(suite.title)
+            solo += [result for result in suite.measure(plan) if result.row.name in solo_names]
+            measuring.advance()
         results = measuring.run(rows, lambda result: progress.console.print(_line(result)))
     about = machine(plan.peers)
     met = show(console, results, solo)
@@ -156,19 +156,6 @@ def _measure(console: Console, plan: Plan, rows: list[Row], solo_names: list[str
         console.print(f"wrote {path}")
     if not met:
         console.print("Some bars are missed.")
-
-
-def _measure_solo(plan: Plan, names: list[str], measuring: Measuring) -> list[SoloResult]:
-    found: list[SoloResult] = []
-    if STARTUP.name in names:
-        measuring.tell("start-up times")
-        found.append(measure_startup(plan))
-    measuring.advance()
-    if any(name != STARTUP.name for name in names):
-        measuring.tell("memory, idle and with 1,000 topics")
-        found += [result for result in measure_memory(plan) if result.row.name in names]
-    measuring.advance()
-    return found
 
 
 def _line(result: Result) -> str:

@@ -94,18 +94,23 @@ def in_its_own_process(way: str, name_server: str, count: int) -> dict[str, floa
     return found
 
 
-def compare(name_server: str, count: int, rounds: int) -> None:
+def compare(name_server: str, count: int, rounds: int, *, as_json: bool) -> None:
     """Measure all ways in turns and print what came out."""
     ways = list(WAYS)
     try:
         cpp_command()
     except PeerUnavailable as error:
-        print(f"without the C++ client: {error}")
+        print(f"without the C++ client: {error}", file=sys.stderr)
         ways.remove("C++")
     seen: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     for _ in range(rounds):
         for way in ways:
             seen[way].append(in_its_own_process(way, name_server, count))
+    if as_json:
+        print(
+            json.dumps({w: statistics.median(r["p50"] for r in rows) for w, rows in seen.items()})
+        )
+        return
     print(f"one send of {len(BODY)} bytes at a time, microseconds, {rounds} rounds of {count}")
     medians = {}
     for way, found in seen.items():
@@ -123,6 +128,7 @@ def main() -> None:
     parser.add_argument("--name-server", default="")
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="print the medians as JSON")
     options = parser.parse_args()
     if options.way:
         found = sorted(WAYS[options.way](options.name_server, options.count))
@@ -131,7 +137,7 @@ def main() -> None:
         return
     running = nullcontext(options.name_server) if options.name_server else local_broker(None)
     with running as name_server:
-        compare(name_server, options.count, options.rounds)
+        compare(name_server, options.count, options.rounds, as_json=options.json)
 
 
 if __name__ == "__main__":

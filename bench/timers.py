@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--rest-seconds", type=float, default=20.0)
     parser.add_argument("--due-seconds", type=int, default=10)
     parser.add_argument("--per-second", type=int, default=1000)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--work-dir", default=None)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.work_dir) as directory:
@@ -48,6 +50,9 @@ def main() -> None:
 
 
 async def _run(options: argparse.Namespace, directory: Path) -> None:
+    def tell(text: str) -> None:
+        print(text, file=sys.stderr if options.json else sys.stdout)
+
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -62,26 +67,34 @@ async def _run(options: argparse.Namespace, directory: Path) -> None:
         began = time.monotonic()
         await _send(reader, writer, _waiting(options.waiting))
         seconds = time.monotonic() - began
-        print(f"{options.waiting} messages sent in {seconds:.0f} s")
+        tell(f"{options.waiting} messages sent in {seconds:.0f} s")
         await _until_enrolled(port)
         await asyncio.sleep(12)
         after = _memory(process.pid)
         for name in after:
-            print(f"{name:32} {before[name]:8.1f} MB before, {after[name]:8.1f} MB after")
-        print(
-            f"processor at rest: {await _load(process.pid, options.rest_seconds):.2f} % of a core"
-        )
+            tell(f"{name:32} {before[name]:8.1f} MB before, {after[name]:8.1f} MB after")
+        rest = await _load(process.pid, options.rest_seconds)
+        tell(f"processor at rest: {rest:.2f} % of a core")
         await _send(reader, writer, _due(options.due_seconds, options.per_second))
         await asyncio.sleep(options.due_seconds + 5)
         late_ms = sorted([late async for late in _lateness(port)])
         wanted = options.due_seconds * options.per_second
         assert len(late_ms) == wanted, f"{len(late_ms)} of {wanted} came"
         p50, p99 = late_ms[wanted // 2], late_ms[wanted * 99 // 100]
-        print(
+        tell(
             f"lateness, {options.per_second} due a second: p50 {p50} ms, p99 {p99} ms, "
             f"most {late_ms[-1]} ms"
         )
         writer.close()
+        if options.json:
+            figures = {
+                "private_mb": sum(after.values()) - sum(before.values()),
+                "rest_percent": rest,
+                "late_p50_ms": p50,
+                "late_p99_ms": p99,
+                "late_most_ms": late_ms[-1],
+            }
+            print(json.dumps(figures))
     finally:
         process.terminate()
         process.wait()

@@ -8,6 +8,7 @@ send it, and the next half message, in one write. Windows of both kinds take tur
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import selectors
 import socket
@@ -138,11 +139,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--apache", action="store_true", help="measure Apache RocketMQ instead")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--work-dir", default=None)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.work_dir) as directory:
         where = Path(directory) / "peer"
-        peer: Peer = ApachePeer(where) if options.apache else PocketMQPeer(where, None)
+        peer = ApachePeer(where) if options.apache else PocketMQPeer(where)
         try:
             peer.wait_for_first_send()
             with Remote(peer.port) as remote:
@@ -161,6 +163,9 @@ def main() -> None:
             peer.stop()
     rates = {kind: statistics.median(rate for rate, _ in found[kind]) for kind in kinds}
     costs = {kind: statistics.median(cost for _, cost in found[kind]) for kind in kinds}
+    if options.json:
+        print(json.dumps({"transactions": rates[True], "plain": rates[False]}))
+        return
     for kind, name in ((False, "plain sends"), (True, "half + commit")):
         print(f"{name:14} {rates[kind]:10,.0f}/s  {costs[kind]:6.1f} µs CPU")
     print(f"rate {rates[True] / rates[False]:.0%} of plain sends   bar: 40 %")

@@ -19,6 +19,9 @@ static const char USAGE[] =
     "  --warmup S              time before measuring starts (1)\n"
     "  --requests R            stop measuring after R answers, 0 = no limit (0)\n"
     "  --topic NAME  --queues N  --group NAME  --broker-name NAME  --body-bytes N  --batch N\n"
+    "  --send-batch N          SEND_BATCH_MESSAGE of N messages instead of single ones (0)\n"
+    "  --property NAME=VALUE   a property of each message sent\n"
+    "  --filter EXPRESSION     pull with this SQL92 filter\n"
     "  --server-pid PID        measure this process's CPU; may be repeated\n"
     "  --cpu N                 run on this core only\n"
     "Exit code 3: the run ended, but some answers were refusals (see codes and first_refusal).\n";
@@ -57,6 +60,9 @@ struct options read_options(int argc, char **argv) {
         BROKER,
         BODY,
         BATCH,
+        SEND_BATCH,
+        PROPERTY,
+        FILTER,
         PID,
         CPU
     };
@@ -75,6 +81,9 @@ struct options read_options(int argc, char **argv) {
                                           {"broker-name", 1, 0, BROKER},
                                           {"body-bytes", 1, 0, BODY},
                                           {"batch", 1, 0, BATCH},
+                                          {"send-batch", 1, 0, SEND_BATCH},
+                                          {"property", 1, 0, PROPERTY},
+                                          {"filter", 1, 0, FILTER},
                                           {"server-pid", 1, 0, PID},
                                           {"cpu", 1, 0, CPU},
                                           {0, 0, 0, 0}};
@@ -109,6 +118,17 @@ struct options read_options(int argc, char **argv) {
             case BROKER: o.broker_name = optarg; break;
             case BODY: o.body_bytes = (int)number("--body-bytes", optarg, 1, 4 << 20); break;
             case BATCH: o.batch_max = (int)number("--batch", optarg, 1, 1024); break;
+            case SEND_BATCH: o.send_batch = (int)number("--send-batch", optarg, 0, 1024); break;
+            case PROPERTY:
+                if (strchr(optarg, '=') == NULL || strlen(optarg) > 127)
+                    fail("--property needs NAME=VALUE", optarg);
+                o.property = optarg;
+                break;
+            case FILTER:
+                if (strpbrk(optarg, "\"\\") != NULL || strlen(optarg) > 255)
+                    fail("--filter is too long or has a double quote", optarg);
+                o.filter = optarg;
+                break;
             case PID:
                 if (o.server_count == SERVER_PIDS_MAX) fail("too many --server-pid", optarg);
                 o.server_pids[o.server_count++] = (pid_t)number("--server-pid", optarg, 1, 1 << 30);

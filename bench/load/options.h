@@ -9,8 +9,8 @@
 enum { SERVER_PIDS_MAX = 8, QUEUES_MAX = 256, CONNECTIONS_MAX = 4096, IN_FLIGHT_MAX = 1 << 20 };
 
 struct options {
-    const char *host, *topic, *group, *broker_name;
-    int port, connections, inflight, queues, body_bytes, batch_max, cpu;
+    const char *host, *topic, *group, *broker_name, *filter, *property;
+    int port, connections, inflight, queues, body_bytes, batch_max, send_batch, cpu;
     int header;
     bool pull;
     double seconds, warmup_seconds;

@@ -82,33 +82,66 @@ static void put_lengths(uint8_t *frame, int header, size_t header_length, size_t
     store_u32(frame + 4, (uint32_t)header_length | (uint32_t)header << 24);
 }
 
+static size_t send_bytes_max(const struct options *o) {
+    size_t count = o->send_batch ? (size_t)o->send_batch : 1;
+    return HEADER_ROOM + count * ((size_t)o->body_bytes + 128);
+}
+
+static void put_random(struct builder *b, int count, uint64_t *random) {
+    for (int i = 0; i < count; i++) {
+        *random = *random * 6364136223846793005u + 1442695040888963407u;
+        uint8_t byte = (uint8_t)(*random >> 56);
+        put_bytes(b, &byte, 1);
+    }
+}
+
+/* One message of a batch as clients encode it: size, magic, checksum, flag, body, properties. */
+static void put_batched(struct builder *b, int number, int body_bytes, uint64_t *random) {
+    char properties[128];
+    int length = snprintf(properties, sizeof properties,
+                          "KEYS\1order-%d\2UNIQ_KEY\1%s%04X\2TAGS\1TagA\2", number,
+                          "7F00000104D22F2A000000000000", number & 0xFFFF);
+    uint8_t word[4];
+    const uint32_t words[] = {(uint32_t)(22 + body_bytes + length), 0, 0, 0, (uint32_t)body_bytes};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        store_u32(word, words[i]);
+        put_bytes(b, word, 4);
+    }
+    put_random(b, body_bytes, random);
+    store_u32(word, (uint32_t)length);
+    put_bytes(b, word + 2, 2);
+    put_bytes(b, properties, (size_t)length);
+}
+
 static void build_send(struct send_template *s, const struct options *o, int queue,
                        uint64_t *random) {
     char number[16];
     snprintf(number, sizeof number, "%d", queue);
-    const char *properties =
+    char properties[256] =
         "KEYS\1" KEYS_PLACE "\2UNIQ_KEY\1" UNIQUE_PLACE "\2WAIT\1true\2TAGS\1TagA\2";
+    if (o->property != NULL) {
+        char *end = properties + strlen(properties);
+        strcat(strcpy(end, o->property), "\2");
+        *strchr(end, '=') = '\1';
+    }
     const struct field fields[] = {
         {"a", o->group}, {"b", o->topic},   {"c", "TBW102"},      {"d", "8"},        {"e", number},
         {"f", "0"},      {"g", BORN_PLACE}, {"h", "0"},           {"i", properties}, {"j", "0"},
-        {"k", "false"},  {"m", "false"},    {"n", o->broker_name}};
-    size_t room = HEADER_ROOM + (size_t)o->body_bytes;
+        {"k", "false"},  {"m", o->send_batch ? "true" : "false"}, {"n", o->broker_name}};
+    size_t room = send_bytes_max(o);
     struct builder b = {malloc(room), 0, room};
     if (b.bytes == NULL) abort();
     put_bytes(&b, "\0\0\0\0\0\0\0\0", 8);
-    put_header(&b, o->header, CODE_SEND_V2, fields, (int)(sizeof fields / sizeof *fields));
+    put_header(&b, o->header, o->send_batch ? CODE_SEND_BATCH : CODE_SEND_V2, fields, (int)(sizeof fields / sizeof *fields));
     size_t header_length = b.length - 8;
     s->born_at = find(b.bytes, b.length, BORN_PLACE);
     s->key_at = find(b.bytes, b.length, KEYS_PLACE) + strlen("order-");
     s->unique_at = find(b.bytes, b.length, UNIQUE_PLACE) + UNIQ_KEY_PREFIX;
     s->opaque_at = o->header == HEADER_BINARY ? 8 + BINARY_OPAQUE_AT
                                               : find(b.bytes, b.length, "\"opaque\":") + 9;
-    for (int i = 0; i < o->body_bytes; i++) {
-        *random = *random * 6364136223846793005u + 1442695040888963407u;
-        uint8_t byte = (uint8_t)(*random >> 56);
-        put_bytes(&b, &byte, 1);
-    }
-    put_lengths(b.bytes, o->header, header_length, (size_t)o->body_bytes);
+    for (int i = 0; i < o->send_batch; i++) put_batched(&b, i, o->body_bytes, random);
+    if (!o->send_batch) put_random(&b, o->body_bytes, random);
+    put_lengths(b.bytes, o->header, header_length, b.length - 8 - header_length);
     s->bytes = b.bytes;
     s->length = b.length;
 }
@@ -123,8 +156,9 @@ static void build_pull(struct pull_template *p, const struct options *o, int que
                                    {"queueId", number},         {"queueOffset", OFFSET_PLACE},
                                    {"maxMsgNums", batch},       {"sysFlag", "4"},
                                    {"commitOffset", "0"},       {"suspendTimeoutMillis", "20000"},
-                                   {"subscription", "*"},       {"subVersion", "0"},
-                                   {"expressionType", "TAG"},   {"maxMsgBytes", "2147483647"},
+                                   {"subscription", o->filter ? o->filter : "*"},
+                                   {"subVersion", "0"},
+                                   {"expressionType", o->filter ? "SQL92" : "TAG"},   {"maxMsgBytes", "2147483647"},
                                    {"bname", o->broker_name}};
     uint8_t bytes[HEADER_ROOM];
     struct builder b = {bytes, 0, sizeof bytes};
@@ -144,7 +178,7 @@ struct templates *templates_build(const struct options *o) {
     uint64_t random = 0x5eed;
     if (t == NULL) abort();
     t->header = o->header;
-    t->frame_bytes_max = HEADER_ROOM + (size_t)o->body_bytes;
+    t->frame_bytes_max = send_bytes_max(o);
     t->unique_base = (uint64_t)time(NULL) << 32;
     for (int q = 0; q < o->queues; q++) {
         build_send(&t->send[q], o, q, &random);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CODE_PULL = 11, CODE_SEND_V2 = 310 };
+enum { CODE_PULL = 11, CODE_SEND_V2 = 310, CODE_SEND_BATCH = 320 };
 enum { HEADER_JSON = 0, HEADER_BINARY = 1 };
 enum { WIRE_VERSION = 479, FRAME_BYTES_MAX = 16 * 1024 * 1024, BINARY_OPAQUE_AT = 5 };
 

@@ -28,3 +28,21 @@ def measure_record(data: Buffer, position: int, limit: int) -> tuple[int, int, i
 def scan_records(
     data: Buffer, position: int, limit: int, log_offset: int, count_max: int
 ) -> Scan: ...
+def write_batch(
+    target: bytearray | mmap.mmap,
+    position: int,
+    limit: int,
+    log_offset: int,
+    queue_offset: int,
+    store_timestamp_ms: int,
+    magic: int,
+    queue_id: int,
+    sys_flag: int,
+    born_timestamp_ms: int,
+    born_host: bytes,
+    store_host: bytes,
+    reconsume_times: int,
+    batch: bytes | memoryview,
+    topic: bytes,
+) -> list[int] | int | None: ...
+def message_ids(store_host: bytes, log_offset: int, sizes: list[int]) -> str: ...

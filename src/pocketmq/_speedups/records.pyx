@@ -2,13 +2,14 @@
 """Writing and scanning stored records; the meaning is in message/record.py and message/scan.py."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from .big_endian cimport load16, load32, load64, store16, store32, store64
+from .crc cimport checksum
 
 
 cdef uint32_t MAGIC_V1 = 0xDAA320A7
@@ -16,6 +17,9 @@ cdef uint32_t MAGIC_V2 = 0xDAA320AB
 cdef uint32_t MAGIC_BLANK = 0xCBD43194
 cdef int RECORD_BYTES_MIN = 91
 cdef int KEY_BYTES = 20
+
+cdef enum:
+    ITEM_BYTES_MIN = 22
 
 
 def write_record(
@@ -121,6 +125,122 @@ cdef Py_ssize_t put_record(
     store32(p + 4, draft.magic)
     store32(p, <uint32_t>size)
     return size
+
+
+def write_batch(
+    target,
+    Py_ssize_t position,
+    Py_ssize_t limit,
+    int64_t log_offset,
+    int64_t queue_offset,
+    int64_t store_timestamp_ms,
+    uint32_t magic,
+    int32_t queue_id,
+    int32_t sys_flag,
+    int64_t born_timestamp_ms,
+    bytes born_host,
+    bytes store_host,
+    int32_t reconsume_times,
+    batch,
+    bytes topic,
+):
+    """Write a record for each item of a wire batch; return their sizes.
+
+    An int is minus the room that all of them need, when there is less; None means that the batch
+    is not whole, and nothing has been written.
+    """
+    cdef Py_buffer room, items
+    cdef Draft draft
+    cdef const uint8_t* p
+    cdef Py_ssize_t left, size, body_bytes, total = 0, fixed
+    cdef list sizes = []
+    draft.store_ms = store_timestamp_ms
+    draft.magic = magic
+    draft.queue_id = queue_id
+    draft.sys_flag = sys_flag
+    draft.born_ms = born_timestamp_ms
+    draft.born_host = span(PyBytes_AS_STRING(born_host), PyBytes_GET_SIZE(born_host))
+    draft.store_host = span(PyBytes_AS_STRING(store_host), PyBytes_GET_SIZE(store_host))
+    draft.reconsume_times = reconsume_times
+    draft.prepared_offset = 0
+    draft.topic = span(PyBytes_AS_STRING(topic), PyBytes_GET_SIZE(topic))
+    draft.suffix = span(NULL, 0)
+    fixed = 75 + (magic == MAGIC_V2) + draft.born_host.size + draft.store_host.size
+    fixed += draft.topic.size - ITEM_BYTES_MIN
+    PyObject_GetBuffer(batch, &items, PyBUF_SIMPLE)
+    try:
+        p = <const uint8_t*>items.buf
+        left = items.len
+        while left:
+            if left < ITEM_BYTES_MIN:
+                return None
+            size = load32(p)
+            body_bytes = load32(p + 16)
+            if size < ITEM_BYTES_MIN or size > left or body_bytes < 0:
+                return None
+            if body_bytes > size - ITEM_BYTES_MIN:
+                return None
+            if load16(p + 20 + body_bytes) != size - ITEM_BYTES_MIN - body_bytes:
+                return None
+            sizes.append(size + fixed)
+            total += size + fixed
+            p += size
+            left -= size
+        PyObject_GetBuffer(target, &room, PyBUF_SIMPLE | PyBUF_WRITABLE)
+        try:
+            limit = min(limit, room.len)
+            if position < 0 or position + total + 8 > limit:
+                return -total
+            p = <const uint8_t*>items.buf
+            left = items.len
+            while left:
+                size = load32(p)
+                body_bytes = load32(p + 16)
+                draft.log_offset = log_offset
+                draft.queue_offset = queue_offset
+                draft.flag = load32(p + 12)
+                draft.body = span(p + 20, body_bytes)
+                draft.body_crc = checksum(p + 20, body_bytes) & 0x7FFFFFFF
+                draft.properties = span(p + 22 + body_bytes, size - ITEM_BYTES_MIN - body_bytes)
+                put_record(<uint8_t*>room.buf, position, limit, &draft)
+                position += size + fixed
+                log_offset += size + fixed
+                queue_offset += 1
+                p += size
+                left -= size
+        finally:
+            PyBuffer_Release(&room)
+        return sizes
+    finally:
+        PyBuffer_Release(&items)
+
+
+def message_ids(bytes store_host, int64_t log_offset, list sizes):
+    """The ids of records that follow each other from `log_offset` on, with commas between."""
+    cdef const char* digits = b"0123456789ABCDEF"
+    cdef const uint8_t* host = <const uint8_t*>PyBytes_AS_STRING(store_host)
+    cdef Py_ssize_t host_size = PyBytes_GET_SIZE(store_host), i
+    cdef Py_ssize_t length = len(sizes) * (2 * host_size + 17) - 1
+    cdef bytes result
+    cdef char* out
+    cdef int shift
+    if not sizes:
+        return ""
+    result = PyBytes_FromStringAndSize(NULL, length)
+    out = PyBytes_AS_STRING(result)
+    for size in sizes:
+        if out != PyBytes_AS_STRING(result):
+            out[0] = 44
+            out += 1
+        for i in range(host_size):
+            out[2 * i] = digits[host[i] >> 4]
+            out[2 * i + 1] = digits[host[i] & 15]
+        out += 2 * host_size
+        for shift in range(60, -4, -4):
+            out[0] = digits[(log_offset >> shift) & 15]
+            out += 1
+        log_offset += <int64_t>size
+    return PyUnicode_DecodeUTF8(PyBytes_AS_STRING(result), length, NULL)
 
 
 cdef inline uint8_t* put_span(uint8_t* p, Span part) noexcept nogil:

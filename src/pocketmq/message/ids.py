@@ -15,6 +15,7 @@ import secrets
 import struct
 from dataclasses import dataclass
 
+from pocketmq import _speedups
 from pocketmq.message.positions import LogOffset
 
 _counter = itertools.count()
@@ -45,6 +46,15 @@ def offset_message_id(store_host: bytes, log_offset: int) -> str:
     return (store_host.hex() + f"{log_offset:016x}").upper()
 
 
+def offset_message_ids_plain(store_host: bytes, log_offset: int, sizes: list[int]) -> str:
+    """Return the ids of records that follow each other, with commas between."""
+    ids = []
+    for size in sizes:
+        ids.append(offset_message_id(store_host, log_offset))
+        log_offset += size
+    return ",".join(ids)
+
+
 def decode_offset_message_id(text: str) -> MessagePlace:
     """Return what an offset message id says. Raise ValueError for anything else."""
     if len(text) not in (32, 56):
@@ -63,3 +73,19 @@ def new_unique_key(now_ms: int) -> str:
 
 _PROCESS_TOKEN = secrets.randbits(32)
 _CLASS_TOKEN = secrets.randbits(32)
+
+
+if _speedups.has("records"):
+    from pocketmq._speedups.records import message_ids as offset_message_ids
+else:
+    offset_message_ids = offset_message_ids_plain
+
+__all__ = [
+    "MessagePlace",
+    "decode_offset_message_id",
+    "new_unique_key",
+    "offset_message_id",
+    "offset_message_ids",
+    "pack_host",
+    "unpack_host",
+]

@@ -27,10 +27,11 @@ import mmap
 import struct
 from dataclasses import dataclass
 from typing import TypeAlias
-from zlib import crc32
 
 from pocketmq import _speedups
-from pocketmq.errors import CorruptRecord
+from pocketmq.errors import CorruptRecord, MalformedBody
+from pocketmq.message.batch import decode_batch
+from pocketmq.message.checksum import crc32
 from pocketmq.message.flags import BORN_HOST_V6, STORE_HOST_V6
 from pocketmq.message.positions import LogOffset, QueueOffset
 from pocketmq.message.properties import decode_property_bytes
@@ -154,6 +155,51 @@ def write_record_plain(
     return size
 
 
+def write_batch_plain(
+    target: Writable,
+    position: int,
+    limit: int,
+    log_offset: int,
+    queue_offset: int,
+    store_timestamp_ms: int,
+    magic: int,
+    queue_id: int,
+    sys_flag: int,
+    born_timestamp_ms: int,
+    born_host: bytes,
+    store_host: bytes,
+    reconsume_times: int,
+    batch: bytes | memoryview,
+    topic: bytes,
+) -> list[int] | int | None:
+    """Write a record for each item of a wire batch; return their sizes.
+
+    An int is minus the room that all of them need, when there is less; None means that the batch is
+    not whole (`decode_batch` says why). Nothing has been written then.
+    """
+    try:
+        items = decode_batch(batch)
+    except MalformedBody:
+        return None
+    hosts_bytes = len(born_host) + len(store_host)
+    sizes = [
+        record_size(magic, hosts_bytes, len(body), len(topic), len(properties))
+        for _, body, properties in items
+    ]
+    if position + sum(sizes) + BLANK_BYTES_MIN > limit:
+        return -sum(sizes)
+    for (flag, body, properties), size in zip(items, sizes, strict=True):
+        write_record_plain(
+            target, position, limit, log_offset, queue_offset, store_timestamp_ms, magic, queue_id,
+            flag, sys_flag, born_timestamp_ms, born_host, store_host, reconsume_times, 0, body,
+            crc32(body) & CRC_MASK, topic, properties,
+        )  # fmt: skip
+        position += size
+        log_offset += size
+        queue_offset += 1
+    return sizes
+
+
 def decode_record(data: Buffer, position: int = 0, *, verify_crc: bool = True) -> Record:
     """Return the record that starts at `position`. Raise CorruptRecord when it is not whole."""
     view = memoryview(data)
@@ -202,6 +248,8 @@ def _decode(view: memoryview, start: int, verify_crc: bool) -> Record:
 
 
 if _speedups.has("records"):
+    from pocketmq._speedups.records import write_batch as write_batch
     from pocketmq._speedups.records import write_record as write_record
 else:
+    write_batch = write_batch_plain
     write_record = write_record_plain

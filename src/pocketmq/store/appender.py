@@ -7,13 +7,12 @@ record can carry it; the consume queue learns of it when the dispatcher gets the
 from __future__ import annotations
 
 import mmap
-import zlib
 from typing import Any, Protocol, TypeVar
 
-from pocketmq import _speedups
 from pocketmq.clock import Clock
 from pocketmq.errors import PropertiesTooLarge, RecordTooLarge, StoreError
 from pocketmq.message.batch import BatchItem, decode_batch
+from pocketmq.message.checksum import crc32
 from pocketmq.message.flags import (
     INNER_BATCH,
     NEEDS_UNWRAP,
@@ -27,7 +26,7 @@ from pocketmq.message.properties import (
     PROPERTIES_BYTES_MAX,
     encode_properties,
 )
-from pocketmq.message.record import CRC_MASK, Buffer, record_size, write_record
+from pocketmq.message.record import CRC_MASK, record_size, write_batch, write_record
 from pocketmq.store import properties_crc
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.config import LogConfig
@@ -177,34 +176,76 @@ class Appender:
         born_host: bytes,
         reconsume_times: int,
         batch: bytes | memoryview,
-    ) -> tuple[list[tuple[LogOffset, int]], QueueOffset, int]:
+    ) -> tuple[LogOffset, list[int], QueueOffset]:
         """Append the messages of a wire batch as neighbours, all in one file.
 
-        Return ([(log_offset, size)], queue offset of the first, store_timestamp_ms). Raise as
-        `append` does, and MalformedBody; then none has been written. Each item has its own flag;
+        Return (log offset of the first, sizes, queue offset of the first). Raise as `append` does, and MalformedBody; then none has been written. Each item has its own flag;
         `flag` belongs to the envelope and is not stored.
         """
         if len(batch) > self._body_bytes_max:
             raise RecordTooLarge(len(batch), self._body_bytes_max)
         if sys_flag & TRANSACTION_MASK:
             raise StoreError("a batch cannot be transactional; send its messages one by one")
-        items = decode_batch(batch)
-        if not items:
+        if not batch:
             raise StoreError("a batch without messages cannot be stored; send at least one")
+        if self._append_crc:
+            return self._append_singly(
+                topic, queue_id, sys_flag, born_timestamp_ms, born_host, reconsume_times, batch
+            )
+        log = self._log
+        if self.refusal is not None or log.failure is not None:
+            raise self.refusal or log.failure  # type: ignore[misc]
+        queues = self._topics.get(topic) or self._queues.topic(topic)
+        next_offsets = queues.next_offsets
+        if not 0 <= queue_id < len(next_offsets) or next_offsets[queue_id] < 0:
+            self._queues.open_queue(queues, queue_id)
+        first = next_offsets[queue_id]
+        now_ms = self._now_ms()
+        if now_ms < log.store_timestamp_ms:
+            now_ms = self._after_clock_step(now_ms)
+        while True:
+            log_offset = log.end
+            sizes = write_batch(
+                log.target, log.position, log.limit, log_offset, first, now_ms, queues.magic,
+                queue_id, sys_flag, born_timestamp_ms, born_host, self.store_host, reconsume_times,
+                batch, queues.name_bytes,
+            )  # fmt: skip
+            if isinstance(sizes, list):
+                break
+            if sizes is None:
+                decode_batch(batch)
+                raise AssertionError("a batch that cannot be written can be read")
+            log.make_room(-sizes)
+        total = sum(sizes)
+        log.position += total
+        log.end = LogOffset(log_offset + total)
+        log.store_timestamp_ms = now_ms
+        next_offsets[queue_id] = first + len(sizes)
+        return log_offset, sizes, QueueOffset(first)
+
+    def _append_singly(
+        self,
+        topic: str,
+        queue_id: int,
+        sys_flag: int,
+        born_timestamp_ms: int,
+        born_host: bytes,
+        reconsume_times: int,
+        batch: bytes | memoryview,
+    ) -> tuple[LogOffset, list[int], QueueOffset]:
+        """Append the messages of a batch one by one, each with a checksum of its properties."""
+        items = decode_batch(batch)
         queues = self._topics.get(topic) or self._queues.topic(topic)
         self._make_room_for_batch(queues, born_host, items)
-        places = []
-        first = None
-        now_ms = 0
-        for item_flag, body, item_properties in items:
-            log_offset, size, queue_offset, now_ms = self.append(
-                topic, queue_id, item_flag, sys_flag, born_timestamp_ms, born_host,
-                reconsume_times, 0, body, bytes(item_properties),
-            )  # fmt: skip
-            places.append((log_offset, size))
-            first = queue_offset if first is None else first
-        assert first is not None, "a batch has at least one item"
-        return places, first, now_ms
+        places = [
+            self.append(
+                topic, queue_id, flag, sys_flag, born_timestamp_ms, born_host, reconsume_times, 0,
+                body, bytes(properties),
+            )
+            for flag, body, properties in items
+        ]  # fmt: skip
+        log_offset, _, queue_offset, _ = places[0]
+        return log_offset, [size for _, size, _, _ in places], queue_offset
 
     def append_inner_batch(
         self,
@@ -260,14 +301,3 @@ class Appender:
         """Keep store times from running backwards, unless the clock was set back for good."""
         last = self._log.store_timestamp_ms
         return last if last - now_ms <= _CLOCK_STEP_BACK_MAX_MS else now_ms
-
-
-def crc32_plain(data: Buffer) -> int:
-    """The CRC-32 of a whole buffer."""
-    return zlib.crc32(data)
-
-
-if _speedups.has("crc"):
-    from pocketmq._speedups.crc import crc32 as crc32
-else:
-    crc32 = crc32_plain

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pocketmq import _speedups
-from pocketmq.message import record, scan
+from pocketmq.message import ids, record, scan
+from pocketmq.message.batch import encode_batch
 from pocketmq.message.hashing import java_string_hash, key_hash
 from pocketmq.message.record import MAGIC_BLANK, MAGIC_V1, MAGIC_V2, decode_record
 
@@ -114,3 +115,42 @@ def test_hashes_are_those_of_java(topic: str, key: str) -> None:
     signed = value - 2**32 if value >= 2**31 else value
     assert java_string_hash(f"{topic}#{key}") == signed
     assert key_hash(topic, key) == (0 if abs(signed) == 2**31 else abs(signed))
+
+
+_batches = st.lists(
+    st.tuples(st.integers(0, 9), st.binary(max_size=40), st.binary(max_size=30)), max_size=6
+).map(encode_batch)
+
+
+@given(
+    batch=_batches | st.binary(max_size=80),
+    damage=st.none() | st.tuples(st.integers(0, 200), st.integers(0, 255)),
+    limit=st.integers(0, 2000),
+    v6=st.booleans(),
+    topic=st.sampled_from((b"t", b"long" * 40)),
+)
+def test_batches_are_written_alike(
+    batch: bytes, damage: tuple[int, int] | None, limit: int, v6: bool, topic: bytes
+) -> None:
+    if damage is not None and damage[0] < len(batch):
+        at, byte = damage
+        batch = batch[:at] + bytes((byte,)) + batch[at + 1 :]
+    host = bytes(20 if v6 else 8)
+    magic = record.MAGIC_V2 if len(topic) > 127 else record.MAGIC_V1
+    written = []
+    for write in (record.write_batch, record.write_batch_plain):
+        target = bytearray(2000)
+        said = write(
+            target, 10, limit, 500, 7, 1_700_000_000_000, magic, 3, 0, 5, host, bytes(8), 1, batch,
+            topic,
+        )  # fmt: skip
+        written.append((said, bytes(target)))
+    assert written[0] == written[1]
+
+
+@given(sizes=st.lists(st.integers(91, 1 << 31), max_size=5), v6=st.booleans())
+def test_ids_of_a_batch_are_alike(sizes: list[int], v6: bool) -> None:
+    host = bytes(range(20 if v6 else 8))
+    assert ids.offset_message_ids(host, 1 << 40, sizes) == ids.offset_message_ids_plain(
+        host, 1 << 40, sizes
+    )

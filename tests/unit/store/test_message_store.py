@@ -35,6 +35,7 @@ from pocketmq.errors import (
 from pocketmq.message.batch import encode_batch
 from pocketmq.message.hashing import tag_hash
 from pocketmq.message.record import decode_record
+from pocketmq.message.positions import LogOffset
 from pocketmq.store import MessageStore, PullStatus, StoreConfig
 
 
@@ -138,16 +139,16 @@ def test_a_batch_lies_in_one_file_with_consecutive_offsets(tmp_path: Path) -> No
     store = open_store(small_config(tmp_path))
     append(store, body=bytes(15_000))
     items = [(n, b"item %d" % n, b"TAGS\x01t\x02") for n in range(20)]
-    places, first, _ = store.append_batch(
+    log_offset, sizes, first = store.append_batch(
         "orders", 0, 0, 0, 5, BORN_HOST_V6, 0, encode_batch(items)
     )
     assert first == 1
-    assert len({offset // 16_384 for offset, _ in places}) == 1
+    assert log_offset // 16_384 == (log_offset + sum(sizes) - 1) // 16_384
     dispatch_all(store)
     found = list(read_queue(store))[1:]
     assert [x.queue_offset for x in found] == list(range(1, 21))
     assert [x.body for x in found] == [item[1] for item in items]
-    record = store.decoded_record_at(places[3][0])
+    record = store.decoded_record_at(LogOffset(log_offset + sum(sizes[:3])))
     assert record is not None and (record.flag, record.sys_flag) == (3, 0x10)
     store.close()
 

@@ -23,7 +23,7 @@ from pocketmq.broker.state.statistics import Statistics
 from pocketmq.broker.state.transactions import TransactionTable
 from pocketmq.errors import MalformedBody, StoreError
 from pocketmq.message.flags import INNER_BATCH, NEEDS_UNWRAP
-from pocketmq.message.ids import new_unique_key, offset_message_id
+from pocketmq.message.ids import new_unique_key, offset_message_id, offset_message_ids
 from pocketmq.message.properties import UNIQUE_KEY, decode_properties, encode_properties
 from pocketmq.message.send_properties import (
     NO_WAIT,
@@ -288,7 +288,7 @@ class SendHandler:
             ids = offset_message_id(self._store_host, log_offset)
             self._statistics.put(route.topic, count, size)
         elif batch:
-            places, queue_offset, _ = self._append_batch(
+            log_offset, sizes, queue_offset = self._append_batch(
                 route.topic,
                 route.queue_id,
                 fields.flag,
@@ -298,9 +298,8 @@ class SendHandler:
                 fields.reconsume_times,
                 body,
             )
-            size = sum(size for _, size in places)
-            ids = ",".join([offset_message_id(self._store_host, at) for at, _ in places])
-            self._statistics.put(route.topic, len(places), size)
+            ids = offset_message_ids(self._store_host, log_offset, sizes)
+            self._statistics.put(route.topic, len(sizes), sum(sizes))
         else:
             log_offset, size, queue_offset, _ = self._append(
                 route.topic,

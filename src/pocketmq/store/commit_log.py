@@ -119,6 +119,10 @@ class CommitLog:
                 following.reserve(BLANK_BYTES_MIN, _PART_BYTES)
             self._begun = start
         following.map()
+        if self._config.lock_memory:
+            residency.lock(following.address, following.reserved)
+            if tail is not None and tail.address:
+                residency.unlock(tail.address, tail.size)
         if tail is not None:
             remaining = tail.end - self.end
             if tail.size - remaining + BLANK_BYTES_MIN > tail.reserved:

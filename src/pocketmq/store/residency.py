@@ -26,6 +26,7 @@ def _load_libc() -> Any:
         libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
         libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
         libc.mlock.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        libc.munlock.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     except (OSError, AttributeError):
         return None
     return libc
@@ -62,6 +63,12 @@ def bring_in(address: int, view: memoryview) -> None:
 def lock(address: int, length: int) -> bool:
     """Keep a range in memory. Return False when the system does not allow it."""
     return _libc is not None and bool(address) and _libc.mlock(address, length) == 0
+
+
+def unlock(address: int, length: int) -> None:
+    """Let the system decide again whether a range stays in memory."""
+    if _libc is not None and address:
+        _libc.munlock(address, length)
 
 
 if _speedups.has("pages"):

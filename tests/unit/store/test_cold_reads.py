@@ -118,3 +118,28 @@ def test_look_ups_that_must_not_wait_name_what_is_cold_until_it_is_there(tmp_pat
     assert warm(lambda: look.entry_of("orders", 0, 3100)) == entry and not missing
     del both, record
     again.close()
+
+
+def locked_bytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if "VmLck" in line)) * 1024
+
+
+def test_only_the_file_being_written_is_locked_into_memory(tmp_path: Path) -> None:
+    file_bytes = 1 << 16
+    before = locked_bytes()
+    store = open_store(small_config(tmp_path, lock_memory=True, file_bytes=file_bytes))
+    append(store)
+    store.prepare()
+    append(store, body=bytes(file_bytes // 2))
+    store.prepare()
+    if locked_bytes() == before:
+        store.close()
+        pytest.skip("this user may not lock memory")
+    for _ in range(30):
+        append(store, body=bytes(file_bytes // 2))
+        while store.prepare():
+            pass
+        assert before < locked_bytes() <= before + file_bytes
+    store.close()
+    assert locked_bytes() == before

@@ -242,9 +242,10 @@ async def test_a_waiting_pop_wakes_for_what_its_filter_wants(
     pull = PullConfig(property_filter=True)
     async with local_broker(tmp_path, clock, pull=pull) as app, connected(app, "one") as (peer,):
         app.running.tables.topics.put(TopicConfig("T", 2, 2))
+        poll = app.running.models.pops.poll
+        poll.sweep()  # the next one that lets all look again is a second away
         asked = pop(peer, pollTime=5000, exp="size > 3", expType="SQL92")
         waiting = asyncio.create_task(asked)
-        poll = app.running.models.pops.poll
         await until(lambda: poll.count("g", "T", -1) == 1)
         assert (await peer.send("T", b"1", 0, props(size=1))).code == 0
         app.running.dispatch.drain()

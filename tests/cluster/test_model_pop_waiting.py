@@ -93,6 +93,7 @@ async def test_only_so_many_wait(tmp_path: Path, clock: ManualClock) -> None:
     few = PopConfig(waiting_per_queue_max=1)
     async with local_broker(tmp_path, clock, pop=few) as app, connected(app, "one") as (peer,):
         app.running.tables.topics.put(TopicConfig("T", 2, 2))
+        app.running.models.pops.poll.sweep()  # the next that lets all look again is a second away
         first = asyncio.create_task(pop(peer, pollTime=5000))
         await until(lambda: waiting(app) == 1)
         assert (await pop(peer, pollTime=5000)).code == ResponseCode.POLLING_FULL

@@ -9,6 +9,7 @@ from tests.support.local_broker import Peer
 from pocketmq.broker.app import BrokerApp
 from pocketmq.broker.rules.pop import Handle, parse_handle
 from pocketmq.message.record import Record, decode_record
+from pocketmq.message.topics import TIMER_TOPIC
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import Command
 
@@ -83,10 +84,21 @@ async def revive(app: BrokerApp) -> int:
     models = app.running.models
     app.running.dispatch.drain()
     assert models.timer is not None and models.pops.revive is not None
-    await models.timer.step()
+    store, timer, precision = (
+        app.running.store,
+        models.timer,
+        app.running.config.timers.precision_ms,
+    )
+    # The services' own loops are woken by the clock too, and may be in the middle of a step.
+    while True:
+        await timer.step()
+        await models.pops.revive.step()
+        app.running.dispatch.drain()
+        entered = timer.queue_offset == store.queue_offsets(TIMER_TOPIC, 0)[1]
+        if entered and timer.read_ms >= app.running.clock.now_ms() // precision * precision:
+            break
     await models.pops.revive.step()
     app.running.dispatch.drain()
-    store = app.running.store
     retries = [topic for topic in store.topics() if topic.startswith("%RETRY%")]
     count = sum(store.queue_offsets(topic, 0)[1] for topic in retries)
     before, _SEEN[app] = _SEEN.get(app, 0), count

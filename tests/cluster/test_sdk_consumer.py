@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 import time
 from collections import Counter
@@ -45,6 +46,10 @@ def consumer(
     return pocketmq.Consumer(cluster.address, topics=topics, **settings)  # type: ignore[arg-type]
 
 
+def count_full(one: pocketmq.Consumer) -> int:
+    return sum(queue.is_full() for queue in one._running().assigned.held())
+
+
 async def send(producer: pocketmq.Producer, count: int, topic: str = "orders") -> None:
     await asyncio.gather(*(producer.send(topic, str(number)) for number in range(count)))
 
@@ -72,7 +77,8 @@ async def test_no_more_is_held_than_allowed(
         group = f"g{most}{len(limits)}{next(iter(limits))}"
         async with consumer(cluster, group=group, handler=handler, options=options) as one:
             held = one._running().assigned.held
-            await until(lambda held=held: sum(queue.is_full() for queue in held()) == 4)  # type: ignore[misc]
+            full = functools.partial(count_full, one)
+            await until(lambda full=full: full() == 4)  # type: ignore[misc]
             await asyncio.sleep(0.05)
             assert all(queue.count <= most + 5 for queue in held())
             gate.set()
@@ -241,7 +247,8 @@ async def test_a_name_of_its_own_keeps_a_members_identity(
             consumer(cluster, instance="worker-1") as one,
             consumer(cluster, instance="worker-2") as two,
         ):
-            await until(lambda one=one, two=two: len(one.assigned()) == len(two.assigned()) == 2)  # type: ignore[misc]
+            for each in (one, two):
+                await until(lambda each=each: len(each.assigned()) == 2)  # type: ignore[misc]
             identities.append((one.client_id, one.assigned(), two.client_id, two.assigned()))
             with pytest.raises(errors.ConfigError, match="its own instance name"):
                 await consumer(cluster, instance="worker-1").start()

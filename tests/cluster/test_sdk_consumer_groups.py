@@ -8,6 +8,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.cutting_proxy import CuttingProxy
@@ -43,7 +44,9 @@ def member(address: str, handler: object, **options: object) -> pocketmq.Consume
         "options": OPTIONS,
         **options,
     }
-    return pocketmq.Consumer(address, topics="orders", handler=handler, **settings)  # type: ignore[arg-type]
+    make: Any = pocketmq.Consumer
+    made: pocketmq.Consumer = make(address, topics="orders", handler=handler, **settings)
+    return made
 
 
 def die(consumer: pocketmq.Consumer) -> None:
@@ -181,6 +184,27 @@ async def test_order_is_kept_while_members_come_and_go(cluster: SdkCluster) -> N
     assert order == {f"k{key}": list(range(key, 240, 10)) for key in range(10)}
 
 
+async def disturb(
+    proxy: CuttingProxy, names: CuttingProxy, chance: random.Random, done: asyncio.Event
+) -> None:
+    """Cut, refuse and stall connections until all is done."""
+    while not done.is_set():
+        await asyncio.sleep(chance.random() * 0.15)
+        act = chance.randrange(6)
+        if act < 3:
+            proxy.cut()
+        elif act == 3:
+            names.cut()
+        elif act == 4:
+            proxy.refusing = True
+            await asyncio.sleep(0.05)
+            proxy.refusing = False
+        else:
+            proxy.stall()
+            await asyncio.sleep(0.05)
+            proxy.flow()
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("seed", range(RANDOM_RUNS))
 async def test_nothing_is_lost_when_connections_break(
@@ -207,23 +231,6 @@ async def test_nothing_is_lost_when_connections_break(
             acknowledged: set[str] = set()
             done = asyncio.Event()
 
-            async def disturb() -> None:
-                while not done.is_set():
-                    await asyncio.sleep(chance.random() * 0.15)
-                    act = chance.randrange(6)
-                    if act < 3:
-                        proxy.cut()
-                    elif act == 3:
-                        names.cut()
-                    elif act == 4:
-                        proxy.refusing = True
-                        await asyncio.sleep(0.05)
-                        proxy.refusing = False
-                    else:
-                        proxy.stall()
-                        await asyncio.sleep(0.05)
-                        proxy.flow()
-
             async def send(producer: pocketmq.Producer, text: str) -> None:
                 try:
                     await producer.send("orders", text)
@@ -236,7 +243,7 @@ async def test_nothing_is_lost_when_connections_break(
                 member(names.address, handler, orderly=orderly) as one,
                 member(names.address, handler, orderly=orderly) as two,
             ):
-                disturbing = asyncio.ensure_future(disturb())
+                disturbing = asyncio.ensure_future(disturb(proxy, names, chance, done))
                 for part in range(10):
                     texts = [f"{part}-{number}" for number in range(20)]
                     await asyncio.gather(*(send(producer, text) for text in texts))

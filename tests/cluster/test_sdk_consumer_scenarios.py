@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.sdk_cluster import sdk_cluster
-from tests.support.sdk_scenarios import SCENARIOS, Stage
+from tests.support.sdk_scenarios import SCENARIOS
+from tests.support.sdk_stage import Stage
 
 import pocketmq
 from pocketmq.broker.config import PullConfig

@@ -15,7 +15,8 @@ from tests.compat.conftest import unavailable
 from tests.support import apache
 from tests.support.clients import raw
 from tests.support.clients.cache import PeerUnavailable
-from tests.support.sdk_scenarios import SCENARIOS, Stage
+from tests.support.sdk_scenarios import SCENARIOS
+from tests.support.sdk_stage import Stage
 
 import pocketmq
 

@@ -89,13 +89,7 @@ class Consumer:
             name_servers, credentials=credentials, tls=tls, namespace=namespace, instance=instance
         )
         options = options or ConsumerOptions()
-        options.check()
-        problem = group_problem(group)
-        if problem is not None:
-            raise ConfigError(problem)
-        if concurrency < 1 or batch < 1:
-            raise ConfigError("concurrency and batch must be 1 or more")
-        start_name(start_from)
+        _check(options, group, concurrency, batch, start_from)
         rules = RetryRules(retry_in, max_attempts, options.ordered_retry_ms / 1000)
         rules.check()
         clock = clock or SystemClock()
@@ -339,3 +333,16 @@ class Consumer:
     async def commit(self) -> None:
         """Commit the positions now. Raises when a broker does not take them."""
         await self._running().assigned.commit(wait=True)
+
+
+def _check(
+    options: ConsumerOptions, group: str, concurrency: int, batch: int, start_from: StartFrom
+) -> None:
+    """Raise ConfigError for what cannot work."""
+    options.check()
+    problem = group_problem(group)
+    if problem is not None:
+        raise ConfigError(problem)
+    if concurrency < 1 or batch < 1:
+        raise ConfigError("concurrency and batch must be 1 or more")
+    start_name(start_from)

@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -48,8 +49,11 @@ class BackgroundLoop:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of a coroutine. Interrupted, for instance by Ctrl-C, it is cancelled."""
+    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """The result of a coroutine. Interrupted, for instance by Ctrl-C, it is cancelled.
+
+        Raise TimeoutError when it takes more than `timeout` seconds.
+        """
         if threading.current_thread() is self._thread:
             work.close()
             raise ClientError(
@@ -58,7 +62,12 @@ class BackgroundLoop:
             )
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self.loop)
         try:
-            return future.result()
+            return future.result(timeout)
+        except FutureTimeoutError:
+            if future.done():
+                raise  # the coroutine's own
+            future.cancel()
+            raise TimeoutError(f"not done within {timeout} s") from None
         except BaseException:
             future.cancel()
             raise

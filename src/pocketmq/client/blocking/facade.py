@@ -7,13 +7,19 @@ same parameters, result and documentation.
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar
 
 from pocketmq.client.blocking.background import background, keep_for_ever, remember
 from pocketmq.errors import ClientClosed
+
+_log = logging.getLogger(__name__)
+
+CLOSE_SECONDS_MAX: Final = 120.0
+"""Longer than handlers are waited for by default; then a client is left to itself."""
 
 
 class AsyncClient(Protocol):
@@ -88,7 +94,10 @@ class Facade(Generic[A]):
         with self._lock:
             if self._is_started:
                 self._is_started = False
-                background().run(self._finish(self._inner, error))
+                try:
+                    background().run(self._finish(self._inner, error), CLOSE_SECONDS_MAX)
+                except TimeoutError as late:
+                    _log.error("client not closed properly client=%r: %s", self, late)
             self._is_closed = True
 
     async def _finish(self, inner: A, error: BaseException | None) -> None:

@@ -54,7 +54,18 @@ async def explain_producer(
     return "\n".join(lines)
 
 
-async def explain_consumer(instance: Instance, member: ConsumerMember) -> str:
+def explain_puller(instance: Instance, group: str) -> str:
+    """The state of a pull consumer, which owns nothing."""
+    lines = [f"Pull consumer of group {group}, client id {instance.client_id}."]
+    lines += _servers(instance)
+    for route in instance.routes.all():
+        lines.append(f"Topic {route.topic}: {_spread(route.read_queues, 'readable')}.")
+    return "\n".join(lines)
+
+
+async def explain_consumer(
+    instance: Instance, member: ConsumerMember, *, owns_queues: bool = True
+) -> str:
     """The state of a consumer."""
     lines = [f"Consumer of group {member.group}, client id {instance.client_id}."]
     data = member.consumer_data()
@@ -66,7 +77,7 @@ async def explain_consumer(instance: Instance, member: ConsumerMember) -> str:
             )
     lines += _servers(instance)
     for topic in member.topics():
-        lines += await _consumed(instance, member, topic)
+        lines += await _consumed(instance, member, topic, owns_queues)
     return "\n".join(lines)
 
 
@@ -87,28 +98,30 @@ def _link(instance: Instance, address: str, errors: dict[str, str]) -> str:
     return f"{state}; last error: {error}" if error else state
 
 
-def _spread(queues: Iterable[MessageQueue]) -> str:
+def _spread(queues: Iterable[MessageQueue], wanted: str = "writable") -> str:
     """`4 queues of broker-a and 4 queues of broker-b`."""
     counts = Counter(queue.broker_name for queue in queues)
     if not counts:
-        return "no queue: none is writable"
+        return f"no queue: none is {wanted}"
     return " and ".join(f"{count} queues of {name}" for name, count in sorted(counts.items()))
 
 
-async def _consumed(instance: Instance, member: ConsumerMember, topic: str) -> list[str]:
+async def _consumed(
+    instance: Instance, member: ConsumerMember, topic: str, owns_queues: bool
+) -> list[str]:
     route = instance.routes.known(topic)
     if route is None or not route.read_queues:
         if topic.startswith(RETRY_PREFIX):
             return [f"Topic {topic}: not there yet; it comes with the first retry."]
         why = "no broker has a readable queue of it" if route else "its route is not known"
         return [f"Topic {topic}: {why}. Does it exist?"]
-    lines = [f"Topic {topic}: {_spread(route.read_queues)}."]
+    lines = [f"Topic {topic}: {_spread(route.read_queues, 'readable')}."]
     members = await _members(instance, member, route)
     if members is not None:
         others = len([one for one in members if one != instance.client_id])
         lines.append(f"  The group has {others} other consumers online.")
     positions = member.offsets(topic)
-    if not positions:
+    if not positions and owns_queues:
         lines.append("  No queue is assigned here; others may have them, or it has just started.")
     shown = sorted(positions.items())[:QUEUES_SHOWN_MAX]
     told = await asyncio.gather(

@@ -24,6 +24,7 @@ from pocketmq.client.assigned import AssignedQueues, GroupSession
 from pocketmq.client.codecs.registry import Codec, Codecs, codecs_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.consuming import ConsumerOptions, StartFrom, start_ms, start_name
+from pocketmq.client.explain import explain_consumer
 from pocketmq.client.instance import Instance
 from pocketmq.client.member import GroupMember
 from pocketmq.client.messages import MessageQueue, ReceivedMessage
@@ -245,6 +246,10 @@ class LitePullConsumer:
         """The queues this consumer has."""
         self._running()
         return self._assigned.queues()
+
+    async def explain(self) -> str:
+        """The consumer's state in plain words: servers, queues, positions, how many wait."""
+        return await explain_consumer(self._running().instance, self._member)
 
     async def queues(self, topic: str) -> list[MessageQueue]:
         """All queues of a topic. Raise NoRoute when it does not exist."""

@@ -25,6 +25,7 @@ from typing import Final, Literal
 from pocketmq.client.codecs.registry import Codec, Codecs, codecs_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.consuming import ConsumerOptions, RetryRules
+from pocketmq.client.explain import explain_consumer
 from pocketmq.client.handling import Handler
 from pocketmq.client.hooks import Hook, Hooks
 from pocketmq.client.instance import Instance
@@ -230,6 +231,12 @@ class PopConsumer:
     def client_id(self) -> str:
         """What brokers know this consumer by."""
         return self._running().instance.client_id
+
+    async def explain(self) -> str:
+        """The consumer's state in plain words: servers, topics, messages in hand."""
+        parts = self._running()
+        told = await explain_consumer(parts.instance, parts.member, owns_queues=False)
+        return f"{told}\n{self.in_hand} messages are handed out and not finished."
 
     @property
     def in_hand(self) -> int:

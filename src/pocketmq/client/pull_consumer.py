@@ -19,6 +19,7 @@ from pocketmq.client.assigned import present
 from pocketmq.client.codecs.registry import Codec, Codecs, codecs_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.consuming import start_ms
+from pocketmq.client.explain import explain_puller
 from pocketmq.client.instance import Instance
 from pocketmq.client.messages import Delay, MessageQueue, ReceivedMessage
 from pocketmq.client.outcomes import Reject, RetryIn, send_back_level
@@ -104,6 +105,10 @@ class PullConsumer:
         if address is None:
             raise NoRoute(queue.topic, f"no broker is called {queue.broker_name}")
         return address
+
+    async def explain(self) -> str:
+        """The consumer's state in plain words: its servers, and where the topics it used are."""
+        return explain_puller(self._running(), self.group)
 
     # -- queues and positions ---------------------------------------------------------------
 

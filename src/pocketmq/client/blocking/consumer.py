@@ -97,6 +97,7 @@ class PopConsumer(LoopingFacade[AsyncPopConsumer]):
     ack = waits(AsyncPopConsumer.ack)
     change_invisible = waits(AsyncPopConsumer.change_invisible)
     receipt_handle = looks(AsyncPopConsumer.receipt_handle)
+    explain = waits(AsyncPopConsumer.explain)
 
 
 class PullConsumer(Facade[AsyncPullConsumer]):
@@ -119,6 +120,7 @@ class PullConsumer(Facade[AsyncPullConsumer]):
     pull = waits(AsyncPullConsumer.pull)
     retry = waits(AsyncPullConsumer.retry)
     reject = waits(AsyncPullConsumer.reject)
+    explain = waits(AsyncPullConsumer.explain)
 
 
 class LitePullConsumer(Facade[AsyncLitePullConsumer]):
@@ -149,3 +151,4 @@ class LitePullConsumer(Facade[AsyncLitePullConsumer]):
     offset_at = waits(AsyncLitePullConsumer.offset_at)
     committed = waits(AsyncLitePullConsumer.committed)
     commit = waits(AsyncLitePullConsumer.commit)
+    explain = waits(AsyncLitePullConsumer.explain)

@@ -10,7 +10,7 @@ import importlib
 import zlib
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NoReturn
 
 from pocketmq.errors import BodyUndecodable, ConfigError
 from pocketmq.message.flags import (
@@ -26,6 +26,8 @@ Compress = Callable[[bytes], bytes]
 
 BODY_BYTES_MAX: Final = 256 * 1024 * 1024
 """What a body may grow to when decompressed."""
+
+_PIECE_BYTES: Final = 1024
 
 _FLAGS: Final = {"zlib": COMPRESSION_ZLIB, "lz4": COMPRESSION_LZ4, "zstd": COMPRESSION_ZSTD}
 _INSTALL: Final = {"lz4": "pip install lz4", "zstd": "pip install backports.zstd"}
@@ -63,10 +65,7 @@ def decompress(body: bytes | memoryview, sys_flag: int) -> bytes:
         module = _module(name)
         if module is None:
             raise BodyUndecodable(f"it is compressed with {name}; {_INSTALL[name]}")
-        if hasattr(module, "ZstdDecompressor") and not hasattr(module, "DecompressionParameter"):
-            expander = module.ZstdDecompressor().decompressobj()
-            return bytes(expander.decompress(bytes(body)))
-        return bytes(module.decompress(bytes(body)))
+        return _expanded(module, name, bytes(body))
     except BodyUndecodable:
         raise
     except Exception as error:  # each package has errors of its own
@@ -76,11 +75,40 @@ def decompress(body: bytes | memoryview, sys_flag: int) -> bytes:
 def _inflate(body: bytes | memoryview) -> bytes:
     expander = zlib.decompressobj()
     data = expander.decompress(body, BODY_BYTES_MAX)
-    if expander.unconsumed_tail:
-        raise BodyUndecodable(f"it would grow beyond {BODY_BYTES_MAX} bytes")
     if not expander.eof:
-        raise BodyUndecodable("its compressed form is cut short")
+        _refuse(is_cut_short=not expander.unconsumed_tail)
     return data
+
+
+def _expanded(module: Any, name: str, body: bytes) -> bytes:
+    if hasattr(module, "ZstdCompressionParameters"):
+        return _expanded_by_zstandard(module, body)
+    kind = module.LZ4FrameDecompressor if name == "lz4" else module.ZstdDecompressor
+    expander = kind()
+    data = bytes(expander.decompress(body, BODY_BYTES_MAX))
+    if not expander.eof:
+        _refuse(is_cut_short=expander.needs_input)
+    return data
+
+
+def _expanded_by_zstandard(module: Any, body: bytes) -> bytes:
+    """The package zstandard cannot bound its output, so it gets its input in small pieces."""
+    expander = module.ZstdDecompressor().decompressobj()
+    parts, size = [], 0
+    for start in range(0, len(body), _PIECE_BYTES):
+        parts.append(expander.decompress(body[start : start + _PIECE_BYTES]))
+        size += len(parts[-1])
+        if size > BODY_BYTES_MAX:
+            _refuse(is_cut_short=False)
+    if not expander.eof:
+        _refuse(is_cut_short=True)
+    return b"".join(parts)
+
+
+def _refuse(*, is_cut_short: bool) -> NoReturn:
+    if is_cut_short:
+        raise BodyUndecodable("its compressed form is cut short")
+    raise BodyUndecodable(f"it would grow beyond {BODY_BYTES_MAX} bytes")
 
 
 @cache

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from pocketmq.client.compression import Compression, compressor, decompress
+from pocketmq.client.compression import BODY_BYTES_MAX, Compression, compressor, decompress
 from pocketmq.errors import BodyUndecodable, ConfigError
 from pocketmq.message.flags import COMPRESSED, COMPRESSION_ZLIB
 
@@ -41,6 +41,13 @@ def test_what_goes_in_comes_out(kind: Compression) -> None:
         decompress(squeezed[:-8], flag)
     with pytest.raises(BodyUndecodable):
         decompress(b"nonsense", flag)
+
+
+def test_a_body_that_would_grow_without_bound_is_refused() -> None:
+    bomb = zlib.compress(bytes(BODY_BYTES_MAX + 1), 9)
+    assert len(bomb) < 300_000
+    with pytest.raises(BodyUndecodable, match="would grow beyond"):
+        decompress(bomb, COMPRESSED)
 
 
 def test_old_clients_mark_zlib_with_no_type_at_all() -> None:

@@ -53,62 +53,62 @@ def compressor(kind: Compression, level: int) -> tuple[Compress, int]:
     return (lambda body: bytes(module.compress(body, level=level))), flag
 
 
-def decompress(body: bytes | memoryview, sys_flag: int) -> bytes:
+def decompress(body: bytes | memoryview, sys_flag: int, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """The body that was compressed as `sys_flag` says. Raise BodyUndecodable."""
     kind = sys_flag & COMPRESSION_MASK
     try:
         if kind in (0, COMPRESSION_ZLIB):
-            return _inflate(body)
+            return _inflate(body, bytes_max)
         name = "lz4" if kind == COMPRESSION_LZ4 else "zstd" if kind == COMPRESSION_ZSTD else ""
         if not name:
             raise BodyUndecodable(f"it is compressed in an unknown way (flag {kind:#x})")
         module = _module(name)
         if module is None:
             raise BodyUndecodable(f"it is compressed with {name}; {_INSTALL[name]}")
-        return _expanded(module, name, bytes(body))
+        return _expanded(module, name, bytes(body), bytes_max)
     except BodyUndecodable:
         raise
     except Exception as error:  # each package has errors of its own
         raise BodyUndecodable(f"it does not decompress: {error}") from error
 
 
-def _inflate(body: bytes | memoryview) -> bytes:
+def _inflate(body: bytes | memoryview, bytes_max: int) -> bytes:
     expander = zlib.decompressobj()
-    data = expander.decompress(body, BODY_BYTES_MAX)
+    data = expander.decompress(body, bytes_max)
     if not expander.eof:
-        _refuse(is_cut_short=not expander.unconsumed_tail)
+        _refuse(bytes_max, is_cut_short=not expander.unconsumed_tail)
     return data
 
 
-def _expanded(module: Any, name: str, body: bytes) -> bytes:
+def _expanded(module: Any, name: str, body: bytes, bytes_max: int) -> bytes:
     if hasattr(module, "ZstdCompressionParameters"):
-        return _expanded_by_zstandard(module, body)
+        return _expanded_by_zstandard(module, body, bytes_max)
     kind = module.LZ4FrameDecompressor if name == "lz4" else module.ZstdDecompressor
     expander = kind()
-    data = bytes(expander.decompress(body, BODY_BYTES_MAX))
+    data = bytes(expander.decompress(body, bytes_max))
     if not expander.eof:
-        _refuse(is_cut_short=expander.needs_input)
+        _refuse(bytes_max, is_cut_short=expander.needs_input)
     return data
 
 
-def _expanded_by_zstandard(module: Any, body: bytes) -> bytes:
+def _expanded_by_zstandard(module: Any, body: bytes, bytes_max: int) -> bytes:
     """The package zstandard cannot bound its output, so it gets its input in small pieces."""
     expander = module.ZstdDecompressor().decompressobj()
     parts, size = [], 0
     for start in range(0, len(body), _PIECE_BYTES):
         parts.append(expander.decompress(body[start : start + _PIECE_BYTES]))
         size += len(parts[-1])
-        if size > BODY_BYTES_MAX:
-            _refuse(is_cut_short=False)
+        if size > bytes_max:
+            _refuse(bytes_max, is_cut_short=False)
     if not expander.eof:
-        _refuse(is_cut_short=True)
+        _refuse(bytes_max, is_cut_short=True)
     return b"".join(parts)
 
 
-def _refuse(*, is_cut_short: bool) -> NoReturn:
+def _refuse(bytes_max: int, *, is_cut_short: bool) -> NoReturn:
     if is_cut_short:
         raise BodyUndecodable("its compressed form is cut short")
-    raise BodyUndecodable(f"it would grow beyond {BODY_BYTES_MAX} bytes")
+    raise BodyUndecodable(f"it would grow beyond {bytes_max} bytes")
 
 
 @cache

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from pocketmq.client.compression import BODY_BYTES_MAX, Compression, compressor, decompress
+from pocketmq.client.compression import Compression, compressor, decompress
 from pocketmq.errors import BodyUndecodable, ConfigError
 from pocketmq.message.flags import COMPRESSED, COMPRESSION_ZLIB
 
@@ -43,11 +43,23 @@ def test_what_goes_in_comes_out(kind: Compression) -> None:
         decompress(b"nonsense", flag)
 
 
-def test_a_body_that_would_grow_without_bound_is_refused() -> None:
-    bomb = zlib.compress(bytes(BODY_BYTES_MAX + 1), 9)
-    assert len(bomb) < 300_000
-    with pytest.raises(BodyUndecodable, match="would grow beyond"):
-        decompress(bomb, COMPRESSED)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "zlib",
+        pytest.param("lz4", marks=pytest.mark.skipif(not HAS_LZ4, reason="pip install lz4")),
+        pytest.param(
+            "zstd", marks=pytest.mark.skipif(not HAS_ZSTD, reason="pip install backports.zstd")
+        ),
+    ],
+)
+def test_a_body_that_would_grow_without_bound_is_refused(kind: Compression) -> None:
+    compress, flag = compressor(kind, 5)
+    bomb = compress(bytes(1_000_000))
+    assert len(bomb) < 10_000
+    with pytest.raises(BodyUndecodable, match="would grow beyond 900000 bytes"):
+        decompress(bomb, flag, 900_000)
+    assert len(decompress(bomb, flag, 1_000_000)) == 1_000_000
 
 
 def test_old_clients_mark_zlib_with_no_type_at_all() -> None:

@@ -59,7 +59,7 @@ async def run_all(name_server: str, broker: str, *, pops: bool) -> Outcomes:
         await asyncio.to_thread(raw.create_topic, name_server, broker, topic)
 
     async with pocketmq.Producer(name_server, group="senders") as producer:
-        stage = Stage(name_server, create, producer, pops)
+        stage = Stage(name_server, create, producer, pops, invisible=6)
         # A server that has just started is slow; a first message warms it up.
         await producer.send(await stage.topic(), "warm")
         jobs = [asyncio.wait_for(job(stage), SCENARIO_SECONDS_MAX) for job in SCENARIOS]

@@ -96,7 +96,7 @@ async def pops_are_acknowledged_hidden_and_retried(stage: Stage) -> None:
     """What is not acknowledged comes again; what is being handled does not."""
     topic, group = await stage.topic(), stage.group()
     consumer = pocketmq.PopConsumer(
-        stage.address, group=group, topics=topic, start_from="first", invisible=2
+        stage.address, group=group, topics=topic, start_from="first", invisible=stage.invisible
     )
     bodies = await stage.send(topic, 20)
     async with consumer:
@@ -121,15 +121,15 @@ async def pops_are_acknowledged_hidden_and_retried(stage: Stage) -> None:
     async def handler(message: pocketmq.ReceivedMessage) -> None:
         seen[message.text] += 1
         if message.text == bodies[0]:
-            await asyncio.sleep(3)  # longer than it is hidden at first
+            await asyncio.sleep(stage.invisible * 1.5)  # longer than it is hidden at first
         if message.text == bodies[1] and message.attempt == 1:
             raise pocketmq.RetryIn(1)
 
     async with pocketmq.PopConsumer(
-        stage.address, group=group, topics=topic, invisible=2, handler=handler
+        stage.address, group=group, topics=topic, invisible=stage.invisible, handler=handler
     ) as consumer:
         await asyncio.gather(*(stage.producer.send(topic, body) for body in bodies))
-        await until(lambda: sum(seen.values()) >= 21 and consumer.in_hand == 0, 15)
+        await until(lambda: sum(seen.values()) >= 21 and consumer.in_hand == 0, 30)
     assert seen == {body: 2 if body == bodies[1] else 1 for body in bodies}
 
 

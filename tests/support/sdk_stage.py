@@ -23,6 +23,8 @@ class Stage:
     producer: pocketmq.Producer
     pops: bool = True
     """Whether the broker is new enough for pops."""
+    invisible: float = 2
+    """How long pops hide messages: longer for a server that may be slow to answer an ack."""
 
     async def topic(self) -> str:
         """A new topic of four queues."""

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from tests.support.local_broker import Peer, connected, local_broker
 from tests.support.pops import RETRY, START_MS, ack, handles, pop, records, revive, send, tell
+from tests.support.pulling import props
 
 from pocketmq.broker.app import BrokerApp
 from pocketmq.broker.config import PopConfig, TimersConfig
 from pocketmq.broker.rules.pop import Handle
 from pocketmq.broker.rules.pop_records import read_check_point
 from pocketmq.clock import ManualClock
+from pocketmq.message.batch import decode_batch, encode_batch
 from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 
@@ -213,3 +215,30 @@ async def test_acks_without_a_timer_are_refused(tmp_path: Path, clock: ManualClo
         forged = Handle(0, START_MS, 1000, 0, 0, "b", 0, 0)
         assert (await ack(peer, forged)).code == ResponseCode.SYSTEM_ERROR
         assert (await tell(peer, RENEW, forged, invisibleTime=1)).code == ResponseCode.SYSTEM_ERROR
+
+
+async def test_a_batch_that_is_kept_whole_is_popped_and_comes_again_as_one(
+    broker: BrokerApp, peer: Peer, clock: ManualClock
+) -> None:
+    attributes = {"queue.type": "BatchCQ"}
+    broker.running.tables.topics.put(TopicConfig("B", 1, 1, attributes=attributes))
+    for key in ("U1", "U2"):
+        own = props(UNIQ_KEY=key, WAIT="true")
+        fields = {
+            "a": "p", "b": "B", "c": "TBW102", "d": "1", "e": "0", "f": "0", "g": str(START_MS),
+            "h": "0", "i": own, "j": "0", "k": "false", "m": "true",
+        }  # fmt: skip
+        body = encode_batch([(0, b"%d" % number, b"") for number in range(10)])
+        answer = await peer.call(RequestCode.SEND_BATCH_MESSAGE, fields, body)
+        assert answer.fields["batchUniqId"] == key
+    broker.running.dispatch.drain()
+    popped = await pop(peer, topic="B")
+    assert (popped.fields or {})["msgOffsetInfo"] == "0 0 0,10"
+    first, _ = handles(popped)
+    assert (await ack(peer, first, topic="B")).code == 0
+    clock.advance(seconds=12)
+    assert await revive(broker) == 1
+    (record,) = records(await pop(peer, topic="B"))
+    assert [bytes(item.body) for item in decode_batch(record.body)] == [
+        b"%d" % number for number in range(10)
+    ]

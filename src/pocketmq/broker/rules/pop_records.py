@@ -37,6 +37,8 @@ EARLY_MS: Final = 1000
 COUNT_MAX: Final = 32
 """Most messages of one check point: so many bits it has."""
 
+NO_GAPS: Final = tuple(tuple(range(count)) for count in range(COUNT_MAX + 1))
+"""The differences of so many messages that lie side by side."""
 _ALL_BITS: Final = 0xFFFFFFFF  # a signed number in the record
 
 FAILURE_DELAYS_SECONDS: Final = (
@@ -114,7 +116,7 @@ class CheckPoint(NamedTuple):
         failures = f'"rp":"{self.failures}",' if self.failures else ""
         return (
             f'{{"bm":{bits},"bn":{_quoted(self.broker)},"c":{_quoted(self.group)},'
-            f'"d":[{_listed(self.differences)}],"it":{self.invisible_ms},'
+            f'"d":[{_steps(self.differences)}],"it":{self.invisible_ms},'
             f'"n":{len(self.differences)},"pt":{self.pop_time_ms},"q":{self.queue_id},"ro":0,'
             f'{failures}"so":{self.start_offset},"t":{_quoted(self.topic)}}}'
         ).encode("utf-8", "surrogatepass")
@@ -206,6 +208,12 @@ def due_properties(tag: str, unique_key: str, deliver_ms: int) -> bytes:
 def _quoted(name: str) -> str:
     """A name as JSON has it. The same ones come again and again."""
     return json.dumps(name, ensure_ascii=False)
+
+
+@lru_cache(maxsize=1024)
+def _steps(differences: tuple[int, ...]) -> str:
+    """Nearly always those of `NO_GAPS`."""
+    return _listed(differences)
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pocketmq.broker.config import PopConfig
 from pocketmq.broker.services.ordered_pops import OrderedPops
 from pocketmq.broker.state.offsets import OffsetTable
-from pocketmq.broker.state.topics import TopicTable
+from pocketmq.broker.state.topics import TopicTable, is_batch_topic
 from pocketmq.message import topics as names
 from pocketmq.store import MessageStore
 
@@ -33,6 +33,11 @@ class PopPlaces:
         """The queues of a topic."""
         config = self._topics.find(topic)
         return range(config.read_queue_nums if config is not None else 0)
+
+    def is_batch(self, topic: str) -> bool:
+        """Whether batches are kept whole in a topic."""
+        config = self._topics.find(topic)
+        return config is not None and bool(config.attributes) and is_batch_topic(config)
 
     def retry_topics(self, group: str, topic: str) -> list[str]:
         """The retry topics that exist, the one that is written now first."""

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from pocketmq.broker.config import PopConfig
 from pocketmq.broker.rules import pop as rules
 from pocketmq.broker.rules.pop import Handle
-from pocketmq.broker.rules.pop_records import CheckPoint
+from pocketmq.broker.rules.pop_records import NO_GAPS, CheckPoint
 from pocketmq.broker.services.ordered_pops import OrderedPops
 from pocketmq.broker.services.pop_places import PopPlaces
 from pocketmq.broker.services.pop_records import PopRecords
@@ -146,7 +146,10 @@ class PopService:
             popped.left += max(end - at, 0)
             return
         if result.count:
-            all_taken = result.next_offset - at == result.count
+            # A batch is handed out whole, by the offset of its first message.
+            all_taken = result.next_offset - at == result.count <= room and not places.is_batch(
+                topic
+            )
             offsets = range(at, result.next_offset) if all_taken else offsets_in(result.views)
             self._take(wish, topic, queue_id, offsets, result, popped)
         elif result.next_offset > at:
@@ -170,7 +173,10 @@ class PopService:
             )
             popped.counts.append(counts)
         else:
-            steps = tuple([offset - start for offset in offsets])
+            if type(offsets) is range:
+                steps = NO_GAPS[len(offsets)]
+            else:
+                steps = tuple([offset - start for offset in offsets])
             point = CheckPoint(
                 topic, group, queue_id, start, now_ms, invisible_ms, steps, self._broker
             )

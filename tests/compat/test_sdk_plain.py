@@ -1,4 +1,4 @@
-"""Plain clients, bodies and traces with Apache's servers and ours; Apache's tool reads the traces."""
+"""Plain clients, bodies and traces with Apache's servers and ours; mqadmin reads the traces."""
 
 from __future__ import annotations
 

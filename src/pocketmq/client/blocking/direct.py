@@ -40,11 +40,12 @@ _PEEK: Final = getattr(socket, "MSG_PEEK", 0) | getattr(socket, "MSG_DONTWAIT", 
 class DirectSocket:
     """One blocking connection to a broker."""
 
-    __slots__ = ("_socket", "address", "used_at")
+    __slots__ = ("_socket", "_timeout", "address", "used_at")
 
     def __init__(self, address: str, config: ClientConfig, timeout: float) -> None:
         """Connect. Raise ConnectFailed."""
         self.address = address
+        self._timeout = timeout
         self.used_at = _monotonic()
         try:
             host, port = Address.parse(address)
@@ -58,18 +59,18 @@ class DirectSocket:
         except (OSError, ssl.SSLError) as error:
             plain.close()
             raise ConnectFailed(f"cannot speak TLS with {address}: {error}") from None
-        self._limit(timeout)
+        self._limit()
 
-    def _limit(self, timeout: float) -> None:
+    def _limit(self) -> None:
         """Let reads and writes fail after a time.
 
         The kernel's own timeouts cost nothing; Python's add a system call to every read and write.
         """
         if not _HAS_SOCKET_TIMEOUTS or isinstance(self._socket, ssl.SSLSocket):
-            self._socket.settimeout(timeout)
+            self._socket.settimeout(self._timeout)
             return
         self._socket.settimeout(None)
-        seconds, rest = divmod(timeout, 1)
+        seconds, rest = divmod(self._timeout, 1)
         packed = struct.pack("ll", int(seconds), int(rest * 1e6))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, packed)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, packed)
@@ -77,6 +78,7 @@ class DirectSocket:
     def ask(self, frame: bytes, opaque: int, step: object) -> Frame:
         """The answer to a request. Raise ConnectionLost or RpcTimeout; then it must be closed."""
         connection = self._socket
+        deadline = _monotonic() + self._timeout
         try:
             connection.sendall(frame)
             data = connection.recv(READ_BYTES)
@@ -87,6 +89,8 @@ class DirectSocket:
                 for answer in frames:
                     if answer[1] == opaque and answer[2] & FLAG_RESPONSE:
                         return answer
+                if _monotonic() > deadline:
+                    raise TimeoutError("something comes all the time, but not the answer")
                 rest = data[consumed:]
                 more = connection.recv(READ_BYTES)
                 data = rest + more if more else b""

@@ -7,6 +7,7 @@ import asyncio
 from tests.compat.models.clients import CPP, GO, NODE
 from tests.compat.models.stage import Stage, bodies, numbered, tried_with
 from tests.compat.test_models_timer import peer_at
+from tests.support import apache
 from tests.support.clients import raw
 from tests.support.pulling import Pulled, pull_all
 
@@ -53,7 +54,10 @@ def test_a_refused_message_comes_back_to_the_group_that_refused_it(stage: Stage)
         assert second["stored_ms"] - first["heard_ms"] >= wait_ms - 100
 
 
-@tried_with("retry", "dead_letters", peers=[GO, NODE, CPP], slow=True)
+# Apache 5.3.3 itself fails where the C++ client, which does not name the topic, sends back once more.
+@tried_with(
+    "retry", "dead_letters", peers=[GO, NODE, *([] if apache.wanted() else [CPP])], slow=True
+)
 def test_a_message_refused_too_often_is_a_dead_letter(stage: Stage) -> None:
     driver, topic = stage.driver(), stage.topic("dead")
     # The C++ client leaves the number to the group, the others give their own.

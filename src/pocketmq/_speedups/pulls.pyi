@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 from pocketmq.message.record import Buffer
 
 def answer_pull(
@@ -9,4 +11,5 @@ def answer_pull(
     where: tuple[int, int, int, int, int],
     limits: tuple[int, int, int, int, int],
     ask: tuple[int, int, int, int, int, int, int],
+    accept: Callable[[memoryview], bool] | None,
 ) -> tuple[bytes, int, int, int] | None: ...

@@ -13,6 +13,7 @@ from libc.string cimport memcpy
 
 from .answers cimport PULL_HEAD_BYTES_MAX, PullHead, put_pull_head
 from .big_endian cimport load32, load64
+from .filters cimport FALSE, TRUE, UNDECIDED, Program
 from .pages cimport resident
 
 cdef enum:
@@ -28,14 +29,15 @@ cdef uint32_t MAGIC_V2 = 0xDAA320AB
 
 def answer_pull(
     queue, Py_ssize_t position, Py_ssize_t limit, tag_hashes, log, tuple where, tuple limits,
-    tuple ask,
+    tuple ask, accept,
 ):
     """Return (answer, entries passed, records, bytes of records), or None for `Reader.pull`.
 
     `queue` holds the entries from `position` to `limit`, `log` a file of the commit log. `where`
     is (start of that file, first log offset kept, log end, recent from, hot from), `limits`
     (count max, count recent, bytes recent, count old, bytes old), `ask` (queue offset, min offset,
-    max offset, serialization, opaque, broker id, version).
+    max offset, serialization, opaque, broker id, version). `accept` is None or a filter with a
+    `program`, which chooses among records; a record it cannot decide about is shown to `accept`.
     """
     cdef Py_buffer entries, records
     cdef int64_t start, log_min, log_end, recent_from, hot_from
@@ -49,8 +51,11 @@ def answer_pull(
     cdef uint8_t head_bytes[PULL_HEAD_BYTES_MAX]
     cdef PullHead head
     cdef const uint8_t* p
+    cdef const uint8_t* base
     cdef uint8_t* out
     cdef bytes answer
+    cdef Program program = None
+    cdef int outcome
     start, log_min, log_end, recent_from, hot_from = where
     count_max, count_recent, bytes_recent, count_old, bytes_old = limits
     if filtered and len(tag_hashes) == 1:
@@ -58,8 +63,16 @@ def answer_pull(
         if -0x80000000 <= wanted <= 0x7FFFFFFF:
             single = True
             only = wanted
-    PyObject_GetBuffer(queue, &entries, PyBUF_SIMPLE)
+    if accept is not None:
+        program = accept.program
+    PyObject_GetBuffer(log, &records, PyBUF_SIMPLE)
     try:
+        PyObject_GetBuffer(queue, &entries, PyBUF_SIMPLE)
+    except BaseException:
+        PyBuffer_Release(&records)
+        raise
+    try:
+        base = <const uint8_t*>records.buf - start
         limit = min(limit, entries.len)
         while position + ENTRY_BYTES <= limit:
             p = <const uint8_t*>entries.buf + position
@@ -82,25 +95,33 @@ def answer_pull(
                     continue
             if log_offset < log_min or size < RECORD_BYTES_MIN or log_offset > log_end - size:
                 return None
+            if log_offset < start or log_offset + size - start > records.len:
+                return None
+            if program is not None:
+                if log_offset < hot_from and not resident(<size_t>(base + log_offset), size):
+                    return None
+                if not is_record(base + log_offset, size, log_offset):
+                    return None
+                outcome = program.decide(base + log_offset, size)
+                if outcome == UNDECIDED:
+                    view = memoryview(log)[log_offset - start:log_offset - start + size]
+                    outcome = TRUE if accept(view) else FALSE
+                if outcome != TRUE:
+                    continue
             if count == RECORDS_MAX or total + size > GATHERED_BYTES_MAX:
                 return None
             offsets[count] = log_offset
             sizes[count] = size
             count += 1
             total += size
-    finally:
-        PyBuffer_Release(&entries)
-    if not count or offsets[0] < start:
-        return None
-    PyObject_GetBuffer(log, &records, PyBUF_SIMPLE)
-    try:
+        if not count:
+            return None
         for i in range(count):
-            if offsets[i] < offsets[0] or offsets[i] + sizes[i] - start > records.len:
+            if offsets[i] < offsets[0]:
                 return None
-        p = <const uint8_t*>records.buf - start
         if offsets[0] < hot_from:
             span = offsets[count - 1] + sizes[count - 1] - offsets[0]
-            if span > SPAN_BYTES_MAX or not resident(<size_t>(p + offsets[0]), span):
+            if span > SPAN_BYTES_MAX or not resident(<size_t>(base + offsets[0]), span):
                 return None
         (
             log_offset, head.min_offset, head.max_offset, head.serialization, head.opaque,
@@ -116,12 +137,13 @@ def answer_pull(
         memcpy(out, head_bytes, head_size)
         out += head_size
         for i in range(count):
-            if not is_record(p + offsets[i], sizes[i], offsets[i]):
+            if not is_record(base + offsets[i], sizes[i], offsets[i]):
                 return None
-            memcpy(out, p + offsets[i], sizes[i])
+            memcpy(out, base + offsets[i], sizes[i])
             out += sizes[i]
         return answer, passed, count, total
     finally:
+        PyBuffer_Release(&entries)
         PyBuffer_Release(&records)
 
 

@@ -179,8 +179,9 @@ class Appender:
     ) -> tuple[LogOffset, list[int], QueueOffset]:
         """Append the messages of a wire batch as neighbours, all in one file.
 
-        Return (log offset of the first, sizes, queue offset of the first). Raise as `append` does, and MalformedBody; then none has been written. Each item has its own flag;
-        `flag` belongs to the envelope and is not stored.
+        Return (log offset of the first, sizes, queue offset of the first). Raise as `append` does,
+        and MalformedBody; then none has been written. Each item has its own flag; `flag` belongs
+        to the envelope and is not stored.
         """
         if len(batch) > self._body_bytes_max:
             raise RecordTooLarge(len(batch), self._body_bytes_max)

@@ -166,6 +166,7 @@ class Reader:
         tag_hashes: frozenset[int] | None,
         write: DirectReader,
         ask: tuple[int, ...],
+        accept: Accept | None = None,
     ) -> tuple[bytes, int, int, int] | None:
         """Let `write` make the answer to a pull by itself, from the queue and the log.
 
@@ -215,6 +216,7 @@ class Reader:
             ),
             (count_max, *self._bounds),
             (queue_offset, first, end, *ask),
+            accept,
         )
         if answered is None:
             return None

@@ -12,6 +12,7 @@ from tests.support.store_builder import append, open_store, small_config
 
 from pocketmq import _speedups
 from pocketmq.broker.handlers.pull import answer_pull
+from pocketmq.filtering.sql.filters import compile_sql
 from pocketmq.message.hashing import tag_hash
 from pocketmq.protocol.codes import ResponseCode
 from pocketmq.protocol.command import WIRE_VERSION
@@ -34,7 +35,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MessageStore]:
     opened = open_store(config)
     for n in range(_MESSAGES):
         body = b"%d" % n + b"x" * (n * 37 % 900)
-        append(opened, "orders", n % 3 // 2, body, tag=_TAGS[n % 4])
+        amount = str(n) if n % 10 else f"+{n}"
+        append(opened, "orders", n % 3 // 2, body, tag=_TAGS[n % 4], amount=amount)
     opened.dispatch(1000)
     yield opened
     opened.close()
@@ -46,6 +48,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MessageStore]:
     count=st.integers(1, 40),
     wanted=st.none() | st.frozensets(st.sampled_from(_TAGS[1:]), min_size=1),
     serialization=st.integers(0, 1),
+    expression=st.none() | st.sampled_from(("amount > 20 AND amount < 70", "amount = 40")),
 )
 def test_the_leaf_and_the_reader_agree(
     store: MessageStore,
@@ -54,28 +57,36 @@ def test_the_leaf_and_the_reader_agree(
     count: int,
     wanted: frozenset[str] | None,
     serialization: int,
+    expression: str | None,
 ) -> None:
     assert answer_pull is not None
+    accept = None if expression is None else compile_sql(expression)
     hashes = None if wanted is None else frozenset(tag_hash(tag) for tag in wanted)
     answered = store.pull_directly(
         "orders", queue_id, queue_offset, count, hashes, answer_pull,
-        (serialization, 7, 0, WIRE_VERSION),
+        (serialization, 7, 0, WIRE_VERSION), accept,
     )  # fmt: skip
-    result = store.pull("orders", queue_id, queue_offset, count, hashes)
+    result = store.pull("orders", queue_id, queue_offset, count, hashes, accept)
     if answered is None:
-        # What it may leave to the reader: nothing found, or records in two files of the log.
+        # What it may leave to the reader: nothing found, entries whose records lie in two files of
+        # the log (those of a filter need not be among the found).
         starts = {
             int.from_bytes(bytes(view)[28:36], "big") // 16_384 * 16_384 for view in result.views
         }
-        assert result.count == 0 or len(result.views) > 1 or len(starts) > 1
+        filtered = wanted is not None or accept is not None
+        assert result.count == 0 or len(result.views) > 1 or len(starts) > 1 or filtered
         return
     answer, next_offset, found, size = answered
+    # The reader also passes over unwanted messages behind the last that had room.
+    assert (
+        next_offset == result.next_offset if accept is None else next_offset <= result.next_offset
+    )
     head = encode_pull_head(
-        serialization, 7, result.next_offset, result.min_offset, result.max_offset, 0, 0, 0,
+        serialization, 7, next_offset, result.min_offset, result.max_offset, 0, 0, 0,
         ResponseCode.SUCCESS, b"FOUND", WIRE_VERSION, result.bytes,
     )  # fmt: skip
     assert head is not None
-    assert (next_offset, found, size) == (result.next_offset, result.count, result.bytes)
+    assert (found, size) == (result.count, result.bytes)
     assert answer == head + b"".join(result.views)
 
 

@@ -127,6 +127,11 @@ class PullHandler:
         wanted = self._gate.admitted(code, fields)
         if wanted is None:
             return None
+        accept = None
+        if not wanted.is_tag_filter:
+            accept = self._gate.acceptance(fields, wanted)
+            if getattr(accept, "program", None) is None:
+                return None
         group, topic, queue_id, queue_offset, count, sys_flag, commit_offset = fields[:7]
         offsets = self._offsets
         if offsets.has_resets:
@@ -139,6 +144,7 @@ class PullHandler:
             wanted.tag_hashes or None,
             write,
             (serialization, opaque, MASTER_ID, WIRE_VERSION),
+            accept,
         )
         if answered is None:
             return None

@@ -61,7 +61,7 @@ class PullGate:
         groups.changes.listen(self._forget)
 
     def admitted(self, code: int, fields: PullFields) -> Subscription | None:
-        """What a pull wants if one like it has been admitted and a tag filter decides it."""
+        """What a pull wants if one like it has been admitted."""
         if not fields[5] & HAS_SUBSCRIPTION or self._config.reject_pull_consumers:
             return None
         known = self._admitted.get((code, fields[0], fields[1], fields[8], fields[10]))
@@ -77,7 +77,7 @@ class PullGate:
             return known[0]
         wanted = self._examine(code, fields)
         topic = self._topics.find(fields[1])
-        if wanted.is_tag_filter and topic is not None:
+        if topic is not None:
             if len(self._admitted) >= _ADMITTED_MAX:
                 self._admitted.clear()
             self._admitted[asked] = (wanted, topic.read_queue_nums)

@@ -11,6 +11,7 @@ from typing import Final
 from pocketmq import _speedups
 from pocketmq.filtering.sql.evaluate import Unconvertible, compile_tree, names_in
 from pocketmq.filtering.sql.parser import parse
+from pocketmq.filtering.sql.program import compile_program
 from pocketmq.message.properties import decode_property_bytes
 from pocketmq.message.record import RECORD_BYTES_MIN, Buffer
 
@@ -31,7 +32,7 @@ class SqlFilter:
     Called with a whole stored record, it tells whether the record is wanted.
     """
 
-    __slots__ = ("_evaluate", "_names", "expression", "names")
+    __slots__ = ("_evaluate", "_names", "expression", "names", "program")
 
     def __init__(self, expression: str) -> None:
         tree = parse(expression)
@@ -40,6 +41,7 @@ class SqlFilter:
         self._names = tuple(name.encode() for name in self.names)
         places = {name: place for place, name in enumerate(self.names)}
         self._evaluate = compile_tree(tree, places)
+        self.program = compile_program(tree, self.names)
 
     def __call__(self, record: memoryview) -> bool:
         """Whether a whole stored record is wanted."""

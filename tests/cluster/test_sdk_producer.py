@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -137,6 +138,22 @@ async def test_large_bodies_travel_compressed_and_small_ones_as_they_are(
     assert zlib.decompress(compressed.body) == large
 
 
+async def test_bulky_bodies_are_compressed_without_holding_up_the_loop(
+    cluster: SdkCluster, producer: pocketmq.Producer
+) -> None:
+    bodies = [b"%d" % n + b"pocket" * 150_000 for n in range(4)]
+    await producer.send("orders", bodies[0])
+    await producer.send("orders", bodies[1], order_by="k")
+    await producer.send_oneway("orders", bodies[2])
+    producer.send_soon("orders", bodies[3])
+    await producer.flush()
+    stored = await cluster.stored("orders")
+    assert {m.sys_flag for m in stored} == {COMPRESSED | COMPRESSION_ZLIB}
+    assert {zlib.decompress(m.body) for m in stored} == set(bodies)
+    with pytest.raises(errors.MessageTooLarge, match="raise body_bytes_max"):
+        await producer.send("orders", random.Random(1).randbytes(5_000_000))
+
+
 async def test_compression_can_be_switched_off(cluster: SdkCluster) -> None:
     options = pocketmq.ProducerOptions(compression="none")
     async with pocketmq.Producer(cluster.address, options=options) as producer:
@@ -182,14 +199,16 @@ async def test_unawaited_sends_that_fail_are_handed_to_the_callback(tmp_path: Pa
             cluster.address, on_error=lambda message, error: failed.append((message, error))
         ) as producer,
     ):
-        producer.send_soon("orders", b"body", tag="t", keys="k", properties={"a": "b"})
+        large = b"body" * 5000
+        producer.send_soon("orders", large, tag="t", keys="k", properties={"a": "b"}, delay=1.5)
         await producer.flush()
         own: list[BaseException] = []
         producer.send_soon("orders", b"other", on_error=lambda _, error: own.append(error))
         await producer.flush()
     ((message, error),) = failed
     assert isinstance(error, errors.NoRoute) and isinstance(own[0], errors.NoRoute)
-    assert (message.topic, message.body, message.tag) == ("orders", b"body", "t")
+    assert (message.topic, message.body, message.tag) == ("orders", large, "t")
+    assert (message.delay, message.deliver_at, message.delay_level) == (1.5, None, 0)
     assert (message.keys, dict(message.properties)) == ("k", {"a": "b"})
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 
-from pocketmq.client.compression import compressor
+from pocketmq.client.compression import compressor, decompress
 from pocketmq.client.hooks import SendContext
 from pocketmq.client.messages import Delay, Keys, Message, MessageQueue
 from pocketmq.client.namespaces import Namespace
@@ -26,10 +26,14 @@ from pocketmq.client.unique_keys import unique_keys
 from pocketmq.clock import SystemClock
 from pocketmq.errors import MessageInvalid
 from pocketmq.message import properties as names
+from pocketmq.message.flags import COMPRESSED
 from pocketmq.message.properties import decode_property_bytes, encode_properties
 
 _now_ms = SystemClock.now_ms
 _new_key = unique_keys.new
+BULKY_BYTES = 256 * 1024
+"""From here on compressing takes milliseconds, and is done on a thread where that is possible."""
+
 _NAMES_OF_ITS_OWN = (
     names.UNIQUE_KEY,
     names.WAIT,
@@ -70,7 +74,10 @@ class Composer:
         return known
 
     def plain(self, topic: str, body: object, tag: str, keys: Keys, wait_stored: bool) -> Outgoing:
-        """A message with nothing special about it. Raise MessageInvalid."""
+        """A message with nothing special about it. Raise MessageInvalid.
+
+        A bulky body is not compressed yet: see `is_bulky` and `squeeze`.
+        """
         wire_topic = self._topics.get(topic) or self.wire_topic(topic)
         data, extra = body_bytes(topic, body, self._codec)
         now_ms = _now_ms()
@@ -80,6 +87,8 @@ class Composer:
             text += encode_properties(extra)
         out = Outgoing(topic, wire_topic, data, text.encode(), key, now_ms)
         if len(data) >= self._compress_above:
+            if len(data) >= BULKY_BYTES:
+                return out
             self._squeeze(out)
         if not 0 < len(out.body) <= self._body_bytes_max or len(text) > 8000:
             check_sizes(out.body, out.properties, self._body_bytes_max)
@@ -122,9 +131,25 @@ class Composer:
         out.queue = queue
         out.needs_timer = bool(delay) and names.DELAY not in delay
         if compress and len(data) >= self._compress_above:
+            if len(data) >= BULKY_BYTES and system is None:
+                return out
             self._squeeze(out)
         check_sizes(out.body, out.properties, self._body_bytes_max)
         return out
+
+    def is_bulky(self, out: Outgoing) -> bool:
+        """True for a message whose body is so large that `squeeze` belongs on a thread."""
+        return (
+            len(out.body) >= BULKY_BYTES
+            and len(out.body) >= self._compress_above
+            and not out.sys_flag & COMPRESSED
+            and not out.batch_size
+        )
+
+    def squeeze(self, out: Outgoing) -> None:
+        """Compress a body and check what is left of it. Raise MessageTooLarge."""
+        self._squeeze(out)
+        check_sizes(out.body, out.properties, self._body_bytes_max)
 
     def _squeeze(self, out: Outgoing) -> None:
         squeezed = self._compress(out.body)
@@ -143,17 +168,23 @@ def _add_names(properties: dict[str, str], message: Message) -> None:
 
 
 def message_of(out: Outgoing) -> Message:
-    """The message as its user sees it, for callbacks; its body as it is sent."""
+    """The message as its user would send it again, for callbacks. Its body is encoded already."""
     properties = decode_property_bytes(out.properties)
     own = {name: properties.pop(name, "") for name in _NAMES_OF_ITS_OWN}
+    is_compressed = out.sys_flag & COMPRESSED
+    deliver_ms, delay_ms = own["TIMER_DELIVER_MS"], own["TIMER_DELAY_MS"]
     return Message(
         out.user_topic,
-        out.body,
+        decompress(out.body, out.sys_flag) if is_compressed else out.body,
         tag=own[names.TAGS],
         keys=own[names.KEYS],
         order_by=own[names.SHARDING_KEY],
         properties=properties,
+        delay=int(delay_ms) / 1000 if delay_ms else None,
+        deliver_at=int(deliver_ms) / 1000 if deliver_ms else None,
+        delay_level=int(own[names.DELAY] or 0),
         flag=out.flag,
+        wait_stored=own[names.WAIT] != "false",
     )
 
 

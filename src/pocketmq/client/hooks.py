@@ -30,7 +30,7 @@ class SendContext:
     properties: list[dict[str, str]]
     """The properties of each message as they will be sent. `before_send` may add to them."""
     body_bytes: list[int]
-    """The size of each body as it was given."""
+    """The size of each body as it is sent, perhaps compressed."""
     unique_keys: list[str]
     started_ms: int
     """Wall clock."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from pocketmq.client.batching import Gatherer, batch_of, receipts_of, split
-from pocketmq.client.composing import Composer, context_of
+from pocketmq.client.composing import BULKY_BYTES, Composer, context_of
 from pocketmq.client.hooks import Hooks, SendContext
 from pocketmq.client.instance import Instance
 from pocketmq.client.lanes import Lane
@@ -51,6 +52,7 @@ class Outbox:
         self.sender = Sender(instance, wire_group, options)
         self._selector = selector
         self._soon = Soon(self.sender, self.room, on_error)
+        self._threads: ThreadPoolExecutor | None = None
         self._gatherer: Gatherer | None = None
         if options.batching is not None:
             self._gatherer = Gatherer(self.sender, options.batching)
@@ -99,6 +101,8 @@ class Outbox:
 
     async def send(self, out: Outgoing, timeout: float = 0.0) -> SendReceipt:
         """Send and wait for the receipt. Raises as `Producer.send`."""
+        if len(out.body) >= BULKY_BYTES and self.composer.is_bulky(out):
+            await self._squeeze(out)
         gatherer = self._gatherer
         size = len(out.body)
         if not self.room.take(size):
@@ -114,6 +118,8 @@ class Outbox:
 
     def send_soon(self, out: Outgoing, message: Message | None, on_error: OnError | None) -> None:
         """Send without waiting. `message` is needed for a selector. Raise TooManyInFlight."""
+        if self.composer.is_bulky(out):
+            self.composer.squeeze(out)
         if not self.room.take(len(out.body)):
             raise TooManyInFlight(
                 f"{self.room.count} messages are unanswered; write `await producer.send_soon(...)`"
@@ -137,6 +143,8 @@ class Outbox:
         """Send without an answer. Raises as `Producer.send_oneway`."""
         sender = self.sender
         out.kind = "oneway"
+        if self.composer.is_bulky(out):
+            await self._squeeze(out)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + sender.timeout
         lanes = await sender.lanes(out.topic)
@@ -207,6 +215,19 @@ class Outbox:
             raise
         self._after(context, receipt, None)
         return receipt
+
+    async def _squeeze(self, out: Outgoing) -> None:
+        """Compress a large body on a thread, where it holds up nobody."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(1, "pocketmq-compress")
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, self.composer.squeeze, out)
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self.sender.close()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
 
     async def _wait_for_room(self, out: Outgoing, timeout: float) -> None:
         try:

@@ -147,7 +147,7 @@ class Producer:
             await self._check_back.close()
             self._outbox = None
             self._state = "is closed"
-            outbox.sender.close()
+            outbox.close()
             await outbox.instance.remove_producer(self._member)
         finally:
             await outbox.instance.release()

@@ -58,7 +58,8 @@ async def run_all(name_server: str, broker: str, *, pops: bool) -> Outcomes:
     async def create(topic: str) -> None:
         await asyncio.to_thread(raw.create_topic, name_server, broker, topic)
 
-    async with pocketmq.Producer(name_server, group="senders") as producer:
+    options = pocketmq.ProducerOptions(send_timeout_ms=15_000)
+    async with pocketmq.Producer(name_server, group="senders", options=options) as producer:
         stage = Stage(name_server, create, producer, pops, invisible=6)
         # A server that has just started is slow; a first message warms it up.
         await producer.send(await stage.topic(), "warm")

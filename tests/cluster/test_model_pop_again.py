@@ -242,3 +242,21 @@ async def test_a_batch_that_is_kept_whole_is_popped_and_comes_again_as_one(
     assert [bytes(item.body) for item in decode_batch(record.body)] == [
         b"%d" % number for number in range(10)
     ]
+
+
+async def test_a_group_that_has_too_many_out_gets_no_more(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    limited = PopConfig(limit_out=True, out_max=1)
+    async with local_broker(tmp_path, clock, pop=limited) as app, connected(app, "one") as (peer,):
+        app.running.tables.topics.put(TopicConfig("T", 1, 1))
+        await send(app, peer, b"a", b"b", b"c", b"d")
+        first, second = handles(await pop(peer, maxMsgNums=2))
+        refused = await pop(peer)
+        assert refused.code == ResponseCode.POLLING_TIMEOUT
+        assert len(handles(await pop(peer, consumerGroup="h"))) == 4, "another group"
+        assert (await ack(peer, first)).code == 0
+        assert len(handles(await pop(peer, maxMsgNums=1))) == 1
+        assert (await pop(peer)).code == ResponseCode.POLLING_TIMEOUT
+        assert (await ack(peer, second)).code == 0
+        assert len(handles(await pop(peer))) == 1

@@ -322,6 +322,17 @@ class PopConfig:
         alias="reviveInterval",
         minimum=10,
     )
+    limit_out: bool = setting(
+        False,
+        "Hand out no more of a queue to a group that has too many messages out.",
+        alias="enablePopMessageThreshold",
+    )
+    out_max: int = setting(
+        10_000,
+        "More than this many messages out are too many.",
+        alias="popInflightMessageThreshold",
+        minimum=1,
+    )
     drop_after_failures: bool = setting(
         False,
         "Give up on a message that could not be put in the retry topic 17 times.",

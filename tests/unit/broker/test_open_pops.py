@@ -66,3 +66,22 @@ def test_too_many_are_not_remembered(
     assert len(book) == 1
     book.acknowledged(("T", "g", 1, 10, 1000), [10], 200, 0)
     assert not needless
+    monkeypatch.setattr(open_pops, "NEEDLESS_MAX", 1)
+    book.acknowledged(KEY, [10], 300, 0)
+    assert len(needless) == 2
+    book.opened(KEY, (0,), 5000, 400)
+    book.acknowledged(KEY, [10], 500, 0)
+    assert len(needless) == 2, "these come back"
+
+
+def test_what_is_out_is_counted_by_queue(book: OpenPops) -> None:
+    book.opened(KEY, (0, 1, 2), 5000, 100)
+    book.opened(("T", "g", 0, 20, 1000), (0, 4), 6000, 101)
+    book.opened(("T", "g", 1, 20, 1000), (0,), 6000, 102)
+    assert (book.count("T", "g", 0), book.count("T", "g", 1), book.count("T", "h", 0)) == (5, 1, 0)
+    book.acknowledged(KEY, [11, 11, 99], 200, 0)
+    assert book.count("T", "g", 0) == 4
+    book.acknowledged(KEY, [10, 12], 201, 0)
+    assert book.count("T", "g", 0) == 2
+    book.passed(6001)
+    assert (book.count("T", "g", 0), book.count("T", "g", 1)) == (0, 0)

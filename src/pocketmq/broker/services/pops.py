@@ -129,6 +129,7 @@ class PopService:
             room <= 0
             or popped.cold is not None
             or (wish.ordered and places.is_blocked(group, topic, queue_id, wish.attempt_id))
+            or (self._config.limit_out and self._has_enough(group, topic, queue_id))
         ):
             popped.left += max(end - at, 0)
             return
@@ -155,6 +156,10 @@ class PopService:
         elif result.next_offset > at:
             places.commit(group, topic, queue_id, result.next_offset)
         popped.left += max(result.max_offset - max(result.next_offset, at), 0)
+
+    def _has_enough(self, group: str, topic: str, queue_id: int) -> bool:
+        """Whether a group has to settle some messages of a queue before it gets more."""
+        return self._records.open_pops.count(topic, group, queue_id) > self._config.out_max
 
     def _take(
         self,

@@ -14,6 +14,7 @@ from typing import Final
 from pocketmq.broker.rules.pop_records import Key
 
 CHECK_POINTS_MAX: Final = 100_000
+NEEDLESS_MAX: Final = 200_000
 _KEPT_MS: Final = 5000
 
 
@@ -27,15 +28,17 @@ class OpenPops:
         self._topic = topic
         self._needless = needless
         self._open: dict[Key, _Open] = {}
-        self._ticks: dict[int, list[Key]] = {}
+        self._ticks: dict[int, set[Key]] = {}
         self._settled: dict[int, list[int]] = {}
+        self._counts: dict[tuple[str, str, int], int] = {}
 
     def opened(self, key: Key, steps: Sequence[int], tick_ms: int, place: int) -> None:
         """A check point is stored at a place of the log, and comes back after a tick."""
         if len(self._open) >= CHECK_POINTS_MAX or key in self._open:
             return
         self._open[key] = _Open(key[3], steps, tick_ms, place)
-        self._ticks.setdefault(tick_ms, []).append(key)
+        self._count(key, len(steps))
+        self._ticks.setdefault(tick_ms, set()).add(key)
 
     def acknowledged(self, key: Key, offsets: Sequence[int], place: int, read_ms: int) -> None:
         """Acks are stored at a place. What came back before the end of tick `read_ms` is over."""
@@ -43,12 +46,16 @@ class OpenPops:
         if point is None:
             return
         if point.tick_ms <= read_ms:
-            del self._open[key]
+            self._drop(key)
             return
         point.places.append(place)
+        before = point.out
         point.settle(offsets)
+        self._count(key, point.out.bit_count() - before.bit_count())
         if not point.out:
-            del self._open[key]
+            self._drop(key)
+            if len(self._needless) >= NEEDLESS_MAX:
+                return
             for settled in point.places:
                 self._needless[settled] = self._topic
             self._settled.setdefault(point.tick_ms, []).extend(point.places)
@@ -56,8 +63,8 @@ class OpenPops:
     def passed(self, read_ms: int) -> None:
         """The timer has delivered what was due before a tick: forget what came back."""
         for tick_ms in [tick for tick in self._ticks if tick < read_ms]:
-            for key in self._ticks.pop(tick_ms):
-                self._open.pop(key, None)
+            for key in list(self._ticks[tick_ms]):
+                self._drop(key)
         for tick_ms in [tick for tick in self._settled if tick < read_ms - _KEPT_MS]:
             for place in self._settled.pop(tick_ms):
                 self._needless.pop(place, None)
@@ -65,6 +72,28 @@ class OpenPops:
     def groups(self) -> set[tuple[str, str]]:
         """The topics and groups that have messages out."""
         return {key[:2] for key in self._open}
+
+    def count(self, topic: str, group: str, queue_id: int) -> int:
+        """How many messages of a queue a group has out."""
+        return self._counts.get((topic, group, queue_id), 0)
+
+    def _drop(self, key: Key) -> None:
+        point = self._open.pop(key, None)
+        if point is None:
+            return
+        self._count(key, -point.out.bit_count())
+        keys = self._ticks[point.tick_ms]
+        keys.discard(key)
+        if not keys:
+            del self._ticks[point.tick_ms]
+
+    def _count(self, key: Key, more: int) -> None:
+        queue = key[:3]
+        count = self._counts.get(queue, 0) + more
+        if count:
+            self._counts[queue] = count
+        else:
+            self._counts.pop(queue, None)
 
     def __len__(self) -> int:
         return len(self._open)

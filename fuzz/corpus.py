@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from functools import cache
+from pathlib import Path
 
 from tests.support.golden_wire import session_frames, session_names
 
@@ -34,7 +35,18 @@ def corpus() -> dict[str, list[bytes]]:
         "documents": bodies,
         "registrations": registrations,
         "properties": properties,
+        **_bodies_java_wrote(),
     }
+
+
+def _bodies_java_wrote() -> dict[str, list[bytes]]:
+    """Bodies in Java's own serialization and in Hessian."""
+    found: dict[str, list[bytes]] = {"java-bodies": [], "hessian-bodies": []}
+    samples = Path(__file__).parent.parent / "tests" / "golden" / "bodies" / "samples.txt"
+    for line in samples.read_text(encoding="utf-8").splitlines():
+        form, _, data = line.split()
+        found[f"{form}-bodies"].append(bytes.fromhex(data))
+    return found
 
 
 def _captured() -> tuple[list[bytes], ...]:

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fuzz.mutation import mutate
+from pocketmq.client.codecs import HessianCodec, JavaCodec
 from pocketmq.errors import (
+    BodyUndecodable,
+    BodyUnencodable,
     FrameTooLarge,
     MalformedBody,
     MalformedField,
@@ -139,6 +142,27 @@ DOCUMENTS: tuple[type[Document], ...] = (
 )
 
 
+def check_java_body(data: bytes) -> None:
+    """A body in Java serialization is read within its bounds, shown, and written if it can be."""
+    _check_body(JavaCodec(), data)
+
+
+def check_hessian_body(data: bytes) -> None:
+    """The same for Hessian 2."""
+    _check_body(HessianCodec(), data)
+
+
+def _check_body(codec: JavaCodec | HessianCodec, data: bytes) -> None:
+    value = codec.decode(data)
+    repr(value)
+    try:
+        written = codec.encode(value)
+    except BodyUnencodable:
+        return  # what only Java can write
+    # Not the same value: Java has more types for time than are written.
+    codec.decode(written)
+
+
 def _parse(data: bytes) -> tuple[list[framing.Frame], int]:
     return framing.parse_frames(data, FRAME_BYTES_MAX)
 
@@ -215,4 +239,6 @@ TARGETS = (
     Target("documents", mutate, check_documents, (MalformedBody,)),
     Target("registrations", mutate, check_registration, (MalformedBody,)),
     Target("properties", mutate, check_properties, (MalformedBody,)),
+    Target("java-bodies", mutate, check_java_body, (BodyUndecodable,)),
+    Target("hessian-bodies", mutate, check_hessian_body, (BodyUndecodable,)),
 )

@@ -239,24 +239,33 @@ ctypes.CDLL = NoLibrary
 """
 
 
-@pytest.mark.parametrize("pure", ["1", ""])
-def test_nothing_needs_what_only_linux_has(tmp_path: Path, pure: str) -> None:
-    """A stand-in for other systems: what they lack is taken away before anything is imported."""
+def bare_system(tmp_path: Path, pure: str) -> dict[str, str]:
+    """The environment of a process from which all that only Linux has is taken away."""
     hiding = tmp_path / "hiding"
     hiding.mkdir()
     (hiding / "sitecustomize.py").write_text(BARE_SYSTEM)
-    data = str(tmp_path / "data")
-    more = {"PYTHONPATH": str(hiding), "POCKETMQ_PURE": pure, "TMPDIR": str(tmp_path)}
-    for mode in ("SYNC_FLUSH", "ASYNC_FLUSH"):
-        with up("--data", data, "--set", f"flushDiskType={mode}", **more) as started:
-            for _ in range(3):
-                assert "received" in hello(started.name_server)
-            code, logs = started.stop()
-            assert (code, "Error" in logs, "WARNING" in logs) == (0, False, False), logs
-        assert not (Path(data) / "store" / "abort").exists()
-    with up("--ephemeral", "--set", "transientStorePoolEnable=true", **more) as started:
+    return {"PYTHONPATH": str(hiding), "POCKETMQ_PURE": pure, "TMPDIR": str(tmp_path)}
+
+
+@pytest.mark.parametrize(("pure", "mode"), [("1", "SYNC_FLUSH"), ("", "ASYNC_FLUSH")])
+def test_nothing_needs_what_only_linux_has(tmp_path: Path, pure: str, mode: str) -> None:
+    """A stand-in for other systems: what they lack is gone before anything is imported."""
+    data, bare = str(tmp_path / "data"), bare_system(tmp_path, pure)
+    with up("--data", data, "--set", f"flushDiskType={mode}", **bare) as started:
         assert "received" in hello(started.name_server)
-        assert started.stop()[0] == 0
+        code, logs = started.stop()
+        assert (code, "Error" in logs, "WARNING" in logs) == (0, False, False), logs
+    assert not (Path(data) / "store" / "abort").exists()
+
+
+def test_what_a_bare_system_wrote_is_found_again(tmp_path: Path) -> None:
+    data, bare = str(tmp_path / "data"), bare_system(tmp_path, "")
+    for _ in range(2):
+        with up("--data", data, "--set", "transientStorePoolEnable=true", **bare) as started:
+            said = hello(started.name_server)
+            assert "received" in said
+            assert started.stop()[0] == 0
+    assert "offset 1 in" in said
 
 
 def test_without_uvloop_the_servers_run_on_asyncio(tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ def local_broker(core: int | None) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "pocketmq", "up", "--data", directory]
         command += ["--nameserver-port", str(name_port), "--broker-port", str(broker_port)]
+        command += ["--set", "fast_port_offset=0"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             if core is not None:

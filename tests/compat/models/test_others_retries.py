@@ -54,7 +54,7 @@ def test_a_refused_message_comes_back_to_the_group_that_refused_it(stage: Stage)
         assert second["stored_ms"] - first["heard_ms"] >= wait_ms - 100
 
 
-# Apache 5.3.3 itself fails where the C++ client, which does not name the topic, sends back once more.
+# Apache 5.3.3 fails where the C++ client, which does not name the topic, sends back once more.
 @tried_with(
     "retry", "dead_letters", peers=[GO, NODE, *([] if apache.wanted() else [CPP])], slow=True
 )

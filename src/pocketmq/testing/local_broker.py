@@ -6,9 +6,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from pocketmq.client.offsets import DIRECTORY_VARIABLE
 from pocketmq.clock import TravellingClock
 from pocketmq.message.topics import dead_letter_topic
 from pocketmq.testing.admission import (
@@ -268,20 +269,37 @@ def broker(
     ...     [message.text for message in rocketmq.messages("orders")]
     ['two pizzas']
     """
-    if directory is not None:
-        opened = LocalBroker(Path(directory), settings or {})
-        try:
-            yield opened
-        finally:
-            opened.close()
-        return
+    with ExitStack() as stack:
+        place = stack.enter_context(_data_directory()) if directory is None else directory
+        stack.enter_context(_positions_kept_in(Path(place) / "broadcast"))
+        opened = LocalBroker(Path(place), settings or {})
+        stack.callback(opened.close)
+        yield opened
+
+
+@contextmanager
+def _data_directory() -> Iterator[Path]:
+    """A directory that is gone afterwards, in memory where the system offers that."""
     parent = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else None
-    with_data = Path(tempfile.mkdtemp(prefix="pocketmq-", dir=parent))
+    directory = Path(tempfile.mkdtemp(prefix="pocketmq-", dir=parent))
     try:
-        opened = LocalBroker(with_data, settings or {})
-        try:
-            yield opened
-        finally:
-            opened.close()
+        yield directory
     finally:
-        shutil.rmtree(with_data, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _positions_kept_in(directory: Path) -> Iterator[None]:
+    """Broadcasting consumers keep their positions in files of the user's, by the names of groups.
+
+    Those of one test must not tell the next where to begin.
+    """
+    before = os.environ.get(DIRECTORY_VARIABLE)
+    os.environ[DIRECTORY_VARIABLE] = str(directory)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(DIRECTORY_VARIABLE, None)
+        else:
+            os.environ[DIRECTORY_VARIABLE] = before

@@ -89,6 +89,14 @@ async def test_what_is_sent_after_settling_reaches_a_consumer_that_begins_at_the
         assert len(got) == 8
 
 
+async def test_a_consumer_that_has_started_is_known_to_the_broker(rocketmq: LocalBroker) -> None:
+    rocketmq.topic("orders")
+    for number in range(5):
+        group = f"g{number}"
+        async with pocketmq.Consumer(rocketmq.address, group=group, topics="orders", handler=print):
+            assert rocketmq._servers.running.tables.clients.consumer_group(group) is not None
+
+
 async def test_what_a_handler_sends_on_is_in_flight_too(
     rocketmq: LocalBroker, producer: pocketmq.Producer
 ) -> None:

@@ -106,6 +106,16 @@ class Heartbeats:
         if connection is None or self._told.get(address) is not connection:
             await self.beat(address)
 
+    async def tell_all(self) -> None:
+        """Tell all known brokers who belongs to this client now; return when they have been told.
+
+        A broker that cannot be reached is told later.
+        """
+        under_way = list(self._beating.values())
+        if under_way:
+            await asyncio.wait(under_way)  # these may name fewer
+        await asyncio.gather(*(self._try(address) for address in self._addresses()))
+
     async def beat(self, address: str) -> None:
         """Tell one broker now. Many who ask at once share one heartbeat. Raises as a call."""
         beating = self._beating.get(address)

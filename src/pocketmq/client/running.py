@@ -191,11 +191,13 @@ class RunningConsumer:
     def _orderly(self) -> OrderlyRuns:
         plan, handler = self.plan, self.plan.handler
         call: Call
+        timeout_ms = 0  # a thread cannot be interrupted, and a loop is its own master
         if handler is None:
             assert self.inbox is not None
             call = self.inbox.hand_over
         elif is_async(handler):
-            call = awaited(handler, plan.options.handler_timeout_ms)
+            call = awaited(handler)
+            timeout_ms = plan.options.handler_timeout_ms
         else:
             self._calls = ThreadCalls(handler, concurrency=plan.concurrency, group=plan.group)
             call = self._calls.__call__
@@ -205,6 +207,7 @@ class RunningConsumer:
             self.assigned.locks,
             concurrency=plan.concurrency,
             batch=plan.batch,
+            timeout_ms=timeout_ms,
         )
 
     # -- flow -------------------------------------------------------------------------------
@@ -278,6 +281,7 @@ class RunningConsumer:
         self._hooks_started = True
         await self.plan.hooks.start(self.instance)
         self.instance.add_consumer(self.member)
+        await self.instance.heartbeats.tell_all()
         if self.assigned.locks is not None:
             self.assigned.locks.start()
         self.rebalance.start()

@@ -43,6 +43,10 @@ _PLACES = {
     "broker": ("pocketmq.cli.servers", "broker"),
     "hello": ("pocketmq.cli.hello", "hello"),
     "version": ("pocketmq.cli.version", "version"),
+    "cluster": ("pocketmq.cli.cluster", "cluster"),
+    "topic": ("pocketmq.cli.topic", "topic"),
+    "group": ("pocketmq.cli.group", "group"),
+    "offset": ("pocketmq.cli.offset", "offset"),
 }
 
 

@@ -33,13 +33,16 @@ Call = Callable[[ProcessQueue, Item], Awaitable[Verdict]]
 class QueueRun:
     """One queue's messages that wait for their turn, and the task that takes them."""
 
-    __slots__ = ("arrived", "disturbed", "idle", "ready", "task")
+    __slots__ = ("arrived", "busy_since", "disturbed", "idle", "ready", "task", "timed_out")
 
     def __init__(self) -> None:
         self.ready: deque[ReceivedMessage] = deque()
         self.arrived: asyncio.Future[None] | None = None
         self.idle: asyncio.Future[None] | None = None
         """Done when no handler runs for this queue."""
+        self.busy_since = 0.0
+        """When the handler that runs was called, in the loop's time; 0 while none does."""
+        self.timed_out = False
         self.disturbed: asyncio.Future[None] | None = None
         """Ends the pause after a failure early."""
         self.task: asyncio.Task[None] | None = None
@@ -56,8 +59,16 @@ class OrderlyRuns:
     """Runs a handler over each queue in order."""
 
     def __init__(
-        self, call: Call, ending: Ending, locks: QueueLocks | None, *, concurrency: int, batch: int
+        self,
+        call: Call,
+        ending: Ending,
+        locks: QueueLocks | None,
+        *,
+        concurrency: int,
+        batch: int,
+        timeout_ms: int = 0,
     ) -> None:
+        """With `timeout_ms`, a call that takes longer is cancelled and tried again."""
         self._call = call
         self._ending = ending
         self.locks = locks
@@ -66,6 +77,8 @@ class OrderlyRuns:
         self._runs: dict[ProcessQueue, QueueRun] = {}
         self._stopping = False
         self.busy = 0
+        self._timeout = timeout_ms / 1000
+        self._watch: asyncio.TimerHandle | None = None
 
     @property
     def waiting(self) -> int:
@@ -78,6 +91,8 @@ class OrderlyRuns:
         if run is None:
             run = self._runs[held] = QueueRun()
             run.task = asyncio.ensure_future(self._run(held, run))
+            if self._timeout and self._watch is None:
+                self._look_later()
         run.ready.extend(messages)
         if run.arrived is not None and not run.arrived.done():
             run.arrived.set_result(None)
@@ -107,6 +122,23 @@ class OrderlyRuns:
                 task.cancel()
             if late:
                 await asyncio.wait(late)
+        if self._watch is not None:
+            self._watch.cancel()
+
+    # -- handlers that hang -----------------------------------------------------------------
+
+    def _look_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._watch = loop.call_later(max(self._timeout / 10, 0.02), self._look_at_time)
+
+    def _look_at_time(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for run in self._runs.values():
+            late = run.busy_since and now - run.busy_since > self._timeout
+            if late and run.task is not None and not run.timed_out:
+                run.timed_out = True
+                run.task.cancel()
+        self._look_later()
 
     # -- one queue --------------------------------------------------------------------------
 
@@ -144,6 +176,7 @@ class OrderlyRuns:
     async def _burst(self, held: ProcessQueue, run: QueueRun) -> float:
         """Handle some messages. Return how long to pause."""
         ending = self._ending
+        now = asyncio.get_running_loop().time
         for _ in range(BURST):
             if not run.ready or held.dropped or self._stopping:
                 return 0.0
@@ -153,15 +186,26 @@ class OrderlyRuns:
             size = min(self._batch, len(run.ready))
             messages = [run.ready.popleft() for _ in range(size)]
             item: Item = messages[0] if self._batch == 1 else messages
-            context = ending.begin(messages)
+            context = ending.begin(messages) if ending.hooks else None
             error: BaseException | None = None
+            run.busy_since = now()
             try:
                 verdict = await self._call(held, item)
+            except asyncio.CancelledError:
+                if not _was_timed_out(run):
+                    raise
+                error = HandlerTimeout(f"the handler took more than {self._timeout} s")
+                verdict = verdict_of_error(error, ending.rules.retry_in)
+                ending.report(messages[0], error)
             except Exception as raised:  # noqa: BLE001 - whatever a handler raises is a retry
                 error = raised
                 verdict = verdict_of_error(raised, ending.rules.retry_in)
                 ending.report(messages[0], raised)
-            ending.end(context, verdict, error)
+            run.busy_since = 0.0
+            if run.timed_out:
+                await _absorb(run)
+            if context is not None:
+                ending.end(context, verdict, error)
             if verdict is None and not held.verdicts:
                 held.finish_all(messages)
                 ending.consumed += len(messages)
@@ -225,39 +269,33 @@ class OrderlyRuns:
         return True
 
 
-def awaited(handler: AsyncHandler, timeout_ms: int) -> Call:
-    """Calls of an async handler. One that takes too long is cancelled."""
-    if not timeout_ms:
+def _was_timed_out(run: QueueRun) -> bool:
+    """Whether a cancellation was our own, which ends with this."""
+    if not run.timed_out:
+        return False
+    run.timed_out = False
+    uncancel = getattr(run.task, "uncancel", None)  # since Python 3.11
+    if uncancel is not None:
+        uncancel()
+    return True
 
-        async def call(held: ProcessQueue, item: Item) -> Verdict:
-            return verdict_of(await handler(item))
 
-        return call
+async def _absorb(run: QueueRun) -> None:
+    """Take the cancellation of a handler that had just ended, so that nothing else gets it."""
+    try:
+        await asyncio.sleep(0)
+    except asyncio.CancelledError:
+        if not _was_timed_out(run):
+            raise
 
-    async def call_in_time(held: ProcessQueue, item: Item) -> Verdict:
-        task = asyncio.current_task()
-        assert task is not None
-        late = False
 
-        def expire() -> None:
-            nonlocal late
-            late = True
-            task.cancel()
+def awaited(handler: AsyncHandler) -> Call:
+    """Calls of an async handler."""
 
-        timer = asyncio.get_running_loop().call_later(timeout_ms / 1000, expire)
-        try:
-            return verdict_of(await handler(item))
-        except asyncio.CancelledError:
-            if not late:
-                raise
-            uncancel = getattr(task, "uncancel", None)  # since Python 3.11
-            if uncancel is not None:
-                uncancel()
-            raise HandlerTimeout(f"the handler took more than {timeout_ms} ms") from None
-        finally:
-            timer.cancel()
+    async def call(held: ProcessQueue, item: Item) -> Verdict:
+        return verdict_of(await handler(item))
 
-    return call_in_time
+    return call
 
 
 class ThreadCalls:

@@ -69,9 +69,7 @@ def command_line_page() -> str:
     """Return the page of all commands and their flags."""
     parts = ["# Command line\n", _prose(commands)]
     context = click.Context(commands, info_name="pocketmq")
-    for name in commands.list_commands(context):
-        command = commands.get_command(context, name)
-        assert command is not None
+    for name, command in _leaves(commands, context):
         usage = " ".join(command.collect_usage_pieces(context))
         parts.append(f"## `pocketmq {name}`\n\n{_prose(command)}")
         parts.append(f"```\npocketmq {name} {usage}\n```\n")
@@ -79,6 +77,19 @@ def command_line_page() -> str:
         if rows:
             parts.append("\n".join(["| Flag | What |", "|---|---|", *rows]) + "\n")
     return GENERATED + "\n".join(parts)
+
+
+def _leaves(
+    group: click.Group, context: click.Context, prefix: str = ""
+) -> Iterator[tuple[str, click.Command]]:
+    """Yield all commands that do something, nouns and verbs together, with what calls them."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from _leaves(command, context, f"{prefix}{name} ")
+        else:
+            yield prefix + name, command
 
 
 def _prose(command: click.Command) -> str:

@@ -65,7 +65,9 @@ def show(name: str, nameserver: str | None, as_json: bool) -> None:
 
 @group.command()
 @click.argument("name")
-@click.option("--retries", default=16, show_default=True, help="Tries before a dead letter.")
+@click.option(
+    "--retries", metavar="COUNT", default=16, show_default=True, help="Tries before a dead letter."
+)
 @asking
 def create(name: str, retries: int, nameserver: str | None, as_json: bool) -> None:
     """Create a group, or change the one there is."""

@@ -62,7 +62,9 @@ def show(name: str, nameserver: str | None, as_json: bool) -> None:
 
 @topic.command()
 @click.argument("name")
-@click.option("--queues", default=8, show_default=True, help="Queues on each broker.")
+@click.option(
+    "--queues", metavar="COUNT", default=8, show_default=True, help="Queues on each broker."
+)
 @click.option(
     "--permission",
     type=click.Choice(["read", "write", "both"]),
@@ -77,7 +79,7 @@ def show(name: str, nameserver: str | None, as_json: bool) -> None:
     metavar="NAME=VALUE",
     help="An attribute, such as message.type=FIFO.",
 )
-@click.option("--cluster", help="Only on the brokers of this cluster.")
+@click.option("--cluster", metavar="NAME", help="Only on the brokers of this cluster.")
 @asking
 def create(
     name: str,
@@ -107,7 +109,7 @@ def create(
 
 @topic.command()
 @click.argument("name")
-@click.option("--cluster", help="Only on the brokers of this cluster.")
+@click.option("--cluster", metavar="NAME", help="Only on the brokers of this cluster.")
 @yes_option
 @asking
 def delete(

@@ -52,7 +52,7 @@ _numbers = itertools.count(1)
 
 
 class Trace(Hook):
-    """Writes the message trace of one producer or consumer.
+    """Writes the message trace of one producer or consumer; give each client one of its own.
 
     `records_max` bounds what waits to be written; `dropped` counts what did not fit. Traces go to
     `topic` once in five seconds, sooner when many wait, and the last when the client closes.

@@ -45,10 +45,12 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Keep the results; those against Apache say nothing about PocketMQ."""
     if _results in session.config.stash and not apache.wanted():
-        session.config.stash[_results].save()
+        results = session.config.stash[_results]
+        results.is_whole &= exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        results.save()
 
 
 def unavailable(error: PeerUnavailable) -> None:

@@ -171,22 +171,30 @@ def frame(code: int, opaque: int, fields: dict[str, str], body: bytes = b"") -> 
 
 
 def fill(port: int, messages: int, body_bytes: int) -> None:
-    """Send messages, many at a time, and see each acknowledged."""
+    """Send messages, many at a time, until so many are acknowledged."""
     body = b"x" * body_bytes
     with Remote(port) as remote:
         remote.create_topic(TOPIC, QUEUES)
     with socket.create_connection(("127.0.0.1", port), 60) as connection:
-        for first in range(0, messages, 256):
-            batch = range(first, min(first + 256, messages))
+        sent = 0
+        while sent < messages:
+            batch = range(sent, min(sent + 128, messages))
             connection.sendall(b"".join(_send(number, body) for number in batch))
-            left, received = len(batch), bytearray()
-            while left:
-                received += connection.recv(_READ_BYTES)
-                while len(received) >= 8 and len(received) >= _PREFIX.unpack_from(received)[0] + 4:
-                    if b'"code":0' not in received[: _PREFIX.unpack_from(received)[0] + 4]:
-                        raise SystemExit(f"a send was refused: {bytes(received[:400])!r}")
-                    del received[: _PREFIX.unpack_from(received)[0] + 4]
-                    left -= 1
+            accepted = _count_accepted(connection, len(batch))
+            sent += accepted
+            if accepted < len(batch):
+                time.sleep(0.1)  # a cold JVM asks for a moment's patience
+
+
+def _count_accepted(connection: socket.socket, answers: int) -> int:
+    accepted, received = 0, bytearray()
+    while answers:
+        received += connection.recv(_READ_BYTES)
+        while len(received) >= 8 and len(received) >= (end := _PREFIX.unpack_from(received)[0] + 4):
+            accepted += b'"code":0' in received[:end]
+            del received[:end]
+            answers -= 1
+    return accepted
 
 
 def _send(number: int, body: bytes) -> bytes:

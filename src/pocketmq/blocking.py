@@ -12,21 +12,40 @@ open at the interpreter's exit is closed then.
 
 from __future__ import annotations
 
-from pocketmq.client.blocking.background import close_all
-from pocketmq.client.blocking.consumer import (
-    Consumer,
-    LitePullConsumer,
-    PopConsumer,
-    PullConsumer,
-)
-from pocketmq.client.blocking.producer import Producer, Transaction
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "Consumer",
-    "LitePullConsumer",
-    "PopConsumer",
-    "Producer",
-    "PullConsumer",
-    "Transaction",
-    "close_all",
-]
+if TYPE_CHECKING:
+    from pocketmq.client.blocking.background import close_all as close_all
+    from pocketmq.client.blocking.consumer import Consumer as Consumer
+    from pocketmq.client.blocking.consumer import LitePullConsumer as LitePullConsumer
+    from pocketmq.client.blocking.consumer import PopConsumer as PopConsumer
+    from pocketmq.client.blocking.consumer import PullConsumer as PullConsumer
+    from pocketmq.client.blocking.producer import Producer as Producer
+    from pocketmq.client.blocking.producer import Transaction as Transaction
+
+# Loaded when they are first used: who only sends needs no consumers.
+_PLACES = {
+    "Consumer": "pocketmq.client.blocking.consumer",
+    "LitePullConsumer": "pocketmq.client.blocking.consumer",
+    "PopConsumer": "pocketmq.client.blocking.consumer",
+    "Producer": "pocketmq.client.blocking.producer",
+    "PullConsumer": "pocketmq.client.blocking.consumer",
+    "Transaction": "pocketmq.client.blocking.producer",
+    "close_all": "pocketmq.client.blocking.background",
+}
+
+__all__ = [*_PLACES]
+
+
+def __getattr__(name: str) -> Any:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(place), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

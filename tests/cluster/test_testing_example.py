@@ -21,6 +21,7 @@ FULL_SPEED = _speedups.has("wall_clock") and "PYTHONASYNCIODEBUG" not in os.envi
 WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 
 pytest_plugins = ("pytester",)
+pytestmark = pytest.mark.timeout(60)  # each is a run of pytest
 
 
 @pytest.fixture
@@ -46,7 +47,6 @@ def test_the_order_service_passes_its_tests_within_a_second(project: pytest.Pyte
     assert min(took) < SECONDS_MAX or not FULL_SPEED, took
 
 
-@pytest.mark.timeout(60)
 def test_the_example_stands_on_its_own(project: pytest.Pytester) -> None:
     """Its own configuration, its own process, and warnings as errors."""
     result = project.runpytest_subprocess("-W", "error", *WITHOUT, timeout=60)

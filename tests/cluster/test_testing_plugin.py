@@ -9,6 +9,7 @@ import pytest
 from pocketmq.testing import broker
 
 pytest_plugins = ("pytester",)
+pytestmark = pytest.mark.timeout(60)  # each is a run of pytest
 
 ASYNC = """
     [pytest]
@@ -179,7 +180,6 @@ def test_tests_share_a_broker_and_see_only_what_is_their_own(run: pytest.Pyteste
     run.runpytest(*QUIET).assert_outcomes(passed=4)
 
 
-@pytest.mark.timeout(60)
 def test_each_process_of_xdist_has_its_own(run: pytest.Pytester) -> None:
     run.makepyfile(
         """

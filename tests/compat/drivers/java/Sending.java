@@ -33,6 +33,9 @@ final class Sending {
             producer.setNamesrvAddr(nameServer);
             producer.setInstanceName(Json.instanceName(key.replace(' ', '_')));
             producer.setPollNameServerInterval(1000);
+            // The first send of a cold virtual machine on a busy computer takes longer than the usual 3 seconds.
+            producer.setSendMsgTimeout(10_000);
+            producer.setMqClientApiTimeout(10_000);
             producer.start();
             producers.put(key, producer);
         }

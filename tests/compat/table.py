@@ -55,7 +55,7 @@ MODELS = {
     "start": "Where a new group begins",
     "reset": "Offsets reset and cloned",
     "trace": "Message trace",
-    "operators": "The client's admin tools",
+    "operators": "Questions to consumers and about them",
     "restart": "A restart of the broker",
 }
 
@@ -76,6 +76,7 @@ LACKS: dict[tuple[str, str], str] = {
     ("java-4.9.8", "recall"): "came with 5.3",
     ("java-4.9.8", "whole_batch"): "came with 5.0",
     ("java-4.9.8", "pop"): "came with 5.0",
+    ("go", "operators"): "its admin client knows topics and groups only",
     ("node", "operators"): "has no admin tools",
     ("cpp", "operators"): "has no admin tools",
     ("node", "pull"): "has a push consumer only",

@@ -232,7 +232,8 @@ class SendGate:
     def _open(self, name: str, topic: TopicConfig) -> None:
         """Let later plain sends to this topic pass without these questions."""
         if (
-            names.is_retry_topic(name)
+            name in self.open_topics
+            or names.is_retry_topic(name)
             or topic.order
             or topic.attributes
             or topic.topic_filter_type == "MULTI_TAG"

@@ -97,6 +97,15 @@ async def test_a_consumer_that_has_started_is_known_to_the_broker(rocketmq: Loca
             assert rocketmq._servers.running.tables.clients.consumer_group(group) is not None
 
 
+@pytest.mark.parametrize("kind", [pocketmq.LitePullConsumer, pocketmq.PopConsumer])
+async def test_those_that_poll_or_pop_are_known_once_started(
+    rocketmq: LocalBroker, kind: type[pocketmq.LitePullConsumer] | type[pocketmq.PopConsumer]
+) -> None:
+    rocketmq.topic("orders")
+    async with kind(rocketmq.address, group="g", topics="orders"):
+        assert rocketmq._servers.running.tables.clients.consumer_group("g") is not None
+
+
 async def test_what_a_handler_sends_on_is_in_flight_too(
     rocketmq: LocalBroker, producer: pocketmq.Producer
 ) -> None:

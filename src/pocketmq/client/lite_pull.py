@@ -99,7 +99,7 @@ class LitePullConsumer:
     # -- starting and stopping --------------------------------------------------------------
 
     async def start(self) -> None:
-        """Join the group. Raise NameServersUnreachable when none answers."""
+        """Join the group; brokers know then. Raise NameServersUnreachable when none answers."""
         if self._session is not None:
             raise ClientClosed("this consumer has started already")
         group = with_namespace(self._config.namespace, self.group)
@@ -125,11 +125,14 @@ class LitePullConsumer:
         try:
             for topic in self._subscriptions:
                 await self._know_route(topic)
+            instance.add_consumer(self._member)
+            await instance.heartbeats.tell_all()
         except BaseException:
             self._session = None
+            if instance.consumers.get(group) is self._member:
+                await instance.remove_consumer(self._member)
             await instance.release(consumer_group=group)
             raise
-        instance.add_consumer(self._member)
         if self._shares:
             self._rebalance.start()
         if self.auto_commit:

@@ -117,13 +117,14 @@ class RunningPops:
     # -- starting and stopping --------------------------------------------------------------
 
     async def start(self) -> None:
-        """Join the group; with a handler, begin to pop."""
+        """Join the group, so that its brokers know; with a handler, begin to pop."""
         for topic in self.plan.subscriptions:
             self.instance.routes.listen(topic, self._route_changed)
         self.instance.add_consumer(self.member)
         self._hooks_started = True
         await self.plan.hooks.start(self.instance)
         await self.refresh()
+        await self.instance.heartbeats.tell_all()
         if self.plan.handler is not None:
             self.begin()
 

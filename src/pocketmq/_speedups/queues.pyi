@@ -1,7 +1,9 @@
 import mmap
 
 from pocketmq.message.record import Buffer
+from pocketmq.message.scan import Filed
 from pocketmq.store.pull_scan import PullLimits
+from pocketmq.store.queue_table import TopicQueues
 
 def put_entry(
     data: bytearray | mmap.mmap, position: int, log_offset: int, size: int, tag_hash: int
@@ -15,3 +17,4 @@ def select_extents(
     tag_hashes: frozenset[int] | None,
 ) -> tuple[bytes, int, int, int, int]: ...
 def count_chained(data: Buffer, position: int, limit: int, log_offset: int) -> int: ...
+def file_entries(records: list[Filed], index: int, topics: dict[str, TopicQueues]) -> int: ...

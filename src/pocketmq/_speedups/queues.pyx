@@ -30,6 +30,88 @@ def put_entry(
         PyBuffer_Release(&view)
 
 
+cdef enum:
+    OPEN_MAX = 32
+
+cdef struct OpenQueue:
+    void* name
+    void* queue
+    int64_t queue_id
+    int64_t end
+    Py_ssize_t position
+    Py_ssize_t limit
+    Py_buffer view
+
+
+def file_entries(list records, Py_ssize_t index, dict topics):
+    """Put scanned records into their queues from `index` on; return the index of the first odd one.
+
+    Odd is what `Dispatcher` has to look at: a queue that is not made yet or of another kind, an entry
+    that is not its queue's next, or one without room.
+    """
+    cdef OpenQueue opened[OPEN_MAX]
+    cdef OpenQueue* one
+    cdef int count = 0, i
+    cdef int64_t queue_id, queue_offset
+    cdef uint8_t* p
+    cdef Py_ssize_t last = len(records)
+    try:
+        while index < last:
+            name, number, offset, log_offset, size, tag_hash, _ = <tuple>records[index]
+            queue_id = number
+            queue_offset = offset
+            one = NULL
+            for i in range(count):
+                if opened[i].queue_id == queue_id and opened[i].name == <void*>name:
+                    one = &opened[i]
+                    break
+            if one == NULL:
+                if count == OPEN_MAX:
+                    count = settle(opened, count)
+                topic = topics.get(name)
+                if topic is None or topic.is_schedule or topic.is_batch:
+                    break
+                queues = topic.queues
+                if queue_id < 0 or queue_id >= len(queues):
+                    break
+                queue = queues[queue_id]
+                if queue is None:
+                    break
+                one = &opened[count]
+                one.name = <void*>name
+                one.queue = <void*>queue
+                one.queue_id = queue_id
+                one.end = queue.end
+                one.position = queue._position
+                one.limit = queue._limit
+                PyObject_GetBuffer(queue._data, &one.view, PyBUF_SIMPLE | PyBUF_WRITABLE)
+                one.limit = min(one.limit, one.view.len - ENTRY_BYTES + 1)
+                count += 1
+            if queue_offset != one.end or one.position >= one.limit:
+                break
+            p = <uint8_t*>one.view.buf + one.position
+            store64(p, <int64_t>log_offset)
+            store32(p + 8, <uint32_t><int32_t>size)
+            store64(p + 12, <int64_t>tag_hash)
+            one.position += ENTRY_BYTES
+            one.end += 1
+            index += 1
+    finally:
+        settle(opened, count)
+    return index
+
+
+cdef int settle(OpenQueue* opened, int count) except -1:
+    """Tell the queues how far they have come."""
+    cdef int i
+    for i in range(count):
+        queue = <object>opened[i].queue
+        queue._position = opened[i].position
+        queue.end = opened[i].end
+        PyBuffer_Release(&opened[i].view)
+    return 0
+
+
 def count_entries(data, Py_ssize_t position, Py_ssize_t limit, int64_t previous):
     """Count entries that can be real; return (count, last log offset)."""
     cdef Py_buffer view

@@ -97,6 +97,10 @@ class ConsumeQueue:
         position = max(first - 1, 0) * ENTRY_BYTES
         return [file.path for file in self._sequence.files if file.end > position]
 
+    def takes(self, queue_offset: int) -> bool:
+        """Whether the entry of `queue_offset` is the next, and has its place already."""
+        return queue_offset == self.end and self._position < self._limit
+
     def append(self, queue_offset: int, log_offset: int, size: int, tag_hash: int) -> None:
         """Write the entry for `queue_offset`. Raise StoreFull when the disk has no room for it.
 

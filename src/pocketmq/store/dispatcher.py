@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pocketmq import _speedups
 from pocketmq.errors import CorruptRecord
 from pocketmq.message.flags import INNER_BATCH
 from pocketmq.message.positions import LogOffset
@@ -10,7 +11,7 @@ from pocketmq.message.scan import END_BLANK, END_INVALID, Filed, scan_records
 from pocketmq.store.batch_consume_queue import BatchConsumeQueue, BatchUnit
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.key_index import KeyIndex
-from pocketmq.store.queue_table import QueueTable
+from pocketmq.store.queue_table import QueueTable, TopicQueues
 
 
 class Dispatcher:
@@ -60,28 +61,44 @@ class Dispatcher:
 
     def file(self, records: list[Filed], keys: bytes) -> None:
         """Put scanned records into their queues and their keys into the index."""
-        topics = self._topics
-        for name, queue_id, queue_offset, log_offset, size, tag_hash, store_ms in records:
-            topic = topics.get(name)
-            if topic is None or queue_id >= len(topic.queues):
-                topic = self._queues.topic(name)
-                self._queues.open_queue(topic, queue_id)
-            queue = topic.queues[queue_id]
-            if queue is None:
-                queue = self._queues.open_queue(topic, queue_id)
-            if topic.is_schedule:
-                tag_hash = self._due_time(log_offset, size, tag_hash, store_ms)
-            if topic.is_batch and isinstance(queue, BatchConsumeQueue):
-                count = self._messages_in(log_offset, size)
-                queue.append_record(
-                    BatchUnit(log_offset, size, tag_hash, store_ms, queue_offset, count)
-                )
-                continue
-            queue.append(queue_offset, log_offset, size, tag_hash)
+        at = 0
+        while at < len(records):
+            at = file_entries(records, at, self._topics)
+            if at < len(records):
+                self._file_one(*records[at])
+                at += 1
         if keys and self._index is not None:
             self._index.put(keys)
         if records:
             self.store_timestamp_ms = records[-1][6]
+
+    def _file_one(
+        self,
+        name: str,
+        queue_id: int,
+        queue_offset: int,
+        log_offset: int,
+        size: int,
+        tag_hash: int,
+        store_ms: int,
+    ) -> None:
+        """Put one record into its queue, whatever is special about it."""
+        topic = self._topics.get(name)
+        if topic is None or queue_id >= len(topic.queues):
+            topic = self._queues.topic(name)
+            self._queues.open_queue(topic, queue_id)
+        queue = topic.queues[queue_id]
+        if queue is None:
+            queue = self._queues.open_queue(topic, queue_id)
+        if topic.is_schedule:
+            tag_hash = self._due_time(log_offset, size, tag_hash, store_ms)
+        if topic.is_batch and isinstance(queue, BatchConsumeQueue):
+            count = self._messages_in(log_offset, size)
+            queue.append_record(
+                BatchUnit(log_offset, size, tag_hash, store_ms, queue_offset, count)
+            )
+            return
+        queue.append(queue_offset, log_offset, size, tag_hash)
 
     def _messages_in(self, log_offset: int, size: int) -> int:
         """Return how many messages the record of a batch topic holds."""
@@ -99,3 +116,26 @@ class Dispatcher:
         if level <= 0:
             return tag_hash
         return store_ms + self._delays_ms[min(level, len(self._delays_ms)) - 1]
+
+
+def file_entries_plain(records: list[Filed], index: int, topics: dict[str, TopicQueues]) -> int:
+    """Put ordinary records into their queues from `index` on; return the index of the first odd one.
+
+    An entry is odd when it is not the next of a queue that exists and has room for it.
+    """
+    for index in range(index, len(records)):
+        name, queue_id, queue_offset, log_offset, size, tag_hash, _ = records[index]
+        topic = topics.get(name)
+        if topic is None or topic.is_schedule or topic.is_batch:
+            return index
+        queue = topic.queues[queue_id] if 0 <= queue_id < len(topic.queues) else None
+        if queue is None or not queue.takes(queue_offset):
+            return index
+        queue.append(queue_offset, log_offset, size, tag_hash)
+    return len(records)
+
+
+if _speedups.has("queues"):
+    from pocketmq._speedups.queues import file_entries as file_entries
+else:
+    file_entries = file_entries_plain

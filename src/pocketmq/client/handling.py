@@ -4,8 +4,8 @@
     returned RetryIn/Reject, or raised, or message.retry()/reject() was called: given back
 
 A message given back goes to the broker that has it, which delivers it again later under the group's
-retry topic, or moves it to the dead letters. When no broker takes it, it stays here and is tried
-again after a while, so that it is never lost.
+retry topic, or moves it to the dead letters. When it does not, a copy is sent to that topic. When
+no broker takes it, it stays here and is tried again after a while, so that it is never lost.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pocketmq.client.hooks import ConsumeContext, Hooks
 from pocketmq.client.messages import ReceivedMessage
 from pocketmq.client.outcomes import DEAD_LETTER, Reject, RetryIn, Verdict, send_back_level
 from pocketmq.client.process_queue import ProcessQueue
+from pocketmq.client.sending_back import send_to_retry_topic
 from pocketmq.clock import Clock
 from pocketmq.errors import ClientError, NetError, PocketMQError
 
@@ -127,9 +128,22 @@ class Ending:
             held.finish(message)
 
     async def send_back(self, message: ReceivedMessage, verdict: RetryIn | Reject) -> None:
-        """Return a message to the broker that has it. Raise what a call raises."""
-        session, limit = self.session, self.rules.attempts_max
+        """Return a message to the broker that has it, or else to the retry topic on any.
+
+        Raise what a call raises.
+        """
+        limit = self.rules.attempts_max
         level = send_back_level(verdict, message.attempt, limit)
+        try:
+            await self._return_to_its_broker(message, level)
+        except (NetError, ClientError) as error:
+            _log.warning("not taken back, sent to the retry topic: %r: %s", message, error)
+            await send_to_retry_topic(self.session, message, level, limit)
+        if level != DEAD_LETTER:
+            self._sent_back()
+
+    async def _return_to_its_broker(self, message: ReceivedMessage, level: int) -> None:
+        session, limit = self.session, self.rules.attempts_max
         address = session.address_of(message.queue)
         if address is None:
             raise ClientError(f"no address of broker {message.broker_name} is known")
@@ -142,8 +156,6 @@ class Ending:
             topic=message.topic,
             attempts_max=None if limit is None else limit - 1,
         )
-        if level != DEAD_LETTER:
-            self._sent_back()
 
     def _later(self, delay_ms: int, held: ProcessQueue, message: ReceivedMessage) -> None:
         def offer() -> None:

@@ -66,8 +66,6 @@ def file_entries(list records, Py_ssize_t index, dict topics):
                     one = &opened[i]
                     break
             if one == NULL:
-                if count == OPEN_MAX:
-                    count = settle(opened, count)
                 topic = topics.get(name)
                 if topic is None or topic.is_schedule or topic.is_batch:
                     break
@@ -77,6 +75,16 @@ def file_entries(list records, Py_ssize_t index, dict topics):
                 queue = queues[queue_id]
                 if queue is None:
                     break
+                # The same name may come as another object.
+                for i in range(count):
+                    if opened[i].queue == <void*>queue:
+                        one = &opened[i]
+                        one.name = <void*>name
+                        break
+            if one == NULL:
+                if count == OPEN_MAX:
+                    settle(opened, count)
+                    count = 0
                 one = &opened[count]
                 one.name = <void*>name
                 one.queue = <void*>queue

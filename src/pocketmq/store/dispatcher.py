@@ -119,18 +119,18 @@ class Dispatcher:
 
 
 def file_entries_plain(records: list[Filed], index: int, topics: dict[str, TopicQueues]) -> int:
-    """Put ordinary records into their queues from `index` on; return the index of the first odd one.
+    """Put ordinary records into their queues from `index` on; return where the first odd one is.
 
     An entry is odd when it is not the next of a queue that exists and has room for it.
     """
-    for index in range(index, len(records)):
-        name, queue_id, queue_offset, log_offset, size, tag_hash, _ = records[index]
+    for at in range(index, len(records)):
+        name, queue_id, queue_offset, log_offset, size, tag_hash, _ = records[at]
         topic = topics.get(name)
         if topic is None or topic.is_schedule or topic.is_batch:
-            return index
+            return at
         queue = topic.queues[queue_id] if 0 <= queue_id < len(topic.queues) else None
         if queue is None or not queue.takes(queue_offset):
-            return index
+            return at
         queue.append(queue_offset, log_offset, size, tag_hash)
     return len(records)
 

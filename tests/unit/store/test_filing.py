@@ -30,7 +30,8 @@ def filed(chosen: list[tuple[str, int, bool]]) -> list[Filed]:
     for number, (topic, queue_id, skips) in enumerate(chosen):
         offset = ends.get((topic, queue_id), 0) + skips
         ends[topic, queue_id] = offset + 1
-        records.append((topic, queue_id, offset, number * 200, 200, number - 50, 7))
+        name = "".join(list(topic))  # a scan makes another text of the same name now and then
+        records.append((name, queue_id, offset, number * 200, 200, number - 50, 7))
     return records
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import socket
 import tempfile
@@ -150,7 +151,8 @@ async def serve(
     """
     config = broker_config(directory)
     store = replace(config.store, flush=FlushConfig(mode=mode))
-    config = replace(config, store=store, listen=replace(config.listen, port=port))
+    listen = replace(config.listen, port=port)
+    config = replace(config, store=store, listen=listen, fast_port_offset=0)
     app = BrokerApp(config, ManualClock())
     await app.start()
     taken = 0
@@ -209,8 +211,13 @@ def without_made_keys(data: bytes) -> bytes:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
+    """A port that no client gets by chance: the same broker is started on it again and again."""
+    while True:
+        try:
+            with socket.create_server(("127.0.0.1", random.randrange(12_000, 30_000))) as bound:
+                return int(bound.getsockname()[1])
+        except OSError:
+            continue
 
 
 @pytest.mark.timeout(120)
@@ -252,4 +259,3 @@ async def test_the_leaf_and_the_handler_log_and_answer_the_same(
         found[way] = (without_made_keys(log), sorted(map(without_made_keys, said)))
     assert found["read"] == found["handler"]
     assert found["turn"] == found["handler"]
-

@@ -57,6 +57,17 @@ class Server:
             )
         self._schedule_sweep()
 
+    def break_off(self) -> None:
+        """Stop listening and cut off all connections at once; `stop` has still to be called."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._turns is not None:
+            self._turns.stop_accepting()
+        for preamble in list(self._preambles):
+            preamble.abort()
+        for connection in list(self._connections):
+            connection.abort("the server breaks off")
+
     async def stop(self, drain_timeout_seconds: float = 5.0) -> None:
         """Stop listening, let requests under way finish, close all connections."""
         if self._listener is not None:

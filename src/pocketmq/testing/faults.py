@@ -245,6 +245,23 @@ class Faults:
             Fault(self._thread, None, lambda: self._thread.run(self._servers.start_broker()))
         )
 
+    def broker_killed(self) -> Fault:
+        """Kill the broker, as `kill -9` does, until the fault is removed; then it recovers.
+
+        Clients' connections break at once. What was sent and acknowledged is there afterwards; what
+        the broker only had in its memory is not: positions committed in the last seconds, locks,
+        members of groups. So messages may be delivered again.
+        """
+        rule = Rule(None, Action(closes=True), lambda _: True)  # for connections just opening
+        self._thread.call(lambda: self._broker.add(rule))
+        try:
+            self._thread.run(self._servers.kill_broker())
+        finally:
+            self._thread.call(lambda: self._broker.remove(rule))
+        return self._keep(
+            Fault(self._thread, None, lambda: self._thread.run(self._servers.start_broker()))
+        )
+
     def clear(self) -> None:
         """Remove all faults."""
         while self._set:

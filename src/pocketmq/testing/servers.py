@@ -6,6 +6,7 @@ Everything here runs on the event loop of `LoopThread`.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from pocketmq.nameserver.app import NameServerApp
 from pocketmq.nameserver.config import NameServerConfig
 from pocketmq.net import Around
 from pocketmq.settings import Entry, resolve
+from pocketmq.testing.crash import copy_as_it_is, put_in_place
 
 CLUSTER = "DefaultCluster"
 BROKER = "pocketmq"
@@ -83,6 +85,21 @@ class Servers:
         app, self._broker = self._broker, None
         if app is not None:
             await app.stop()
+
+    async def kill_broker(self) -> None:
+        """End the broker as if its process was killed; start it again, and it recovers.
+
+        Raise ConfigError for a commit log that lies apart from the rest.
+        """
+        if self._broker_config.store.commit_log_dir is not None:
+            raise ConfigError("a broker with a storePathCommitLog of its own cannot be killed")
+        running, root = self.running, self._broker_config.store.root
+        copy = root.with_name(f"{root.name}.killed")
+        shutil.rmtree(copy, ignore_errors=True)
+        running.server.break_off()
+        copy_as_it_is(root, copy)  # without giving way to anybody who could answer a client
+        await self.stop_broker()
+        put_in_place(copy, root)
 
     async def until(self, condition: Callable[[], bool], seconds_max: float) -> None:
         """Return when `condition()` is true. Raise PocketMQError when it takes too long."""

@@ -1,4 +1,4 @@
-"""Building and running the compiled load generator, and reading what it measured."""
+"""Building and running the compiled load generators, and reading what they measured."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Window:
 
 
 def build() -> None:
-    """Compile the generator and the echo server unless they are up to date."""
+    """Compile the generators and the echo server unless they are up to date."""
     if shutil.which("make") is None:
         raise LoadFailed("no `make` here; install make and a C compiler")
     done = subprocess.run(
@@ -77,9 +77,24 @@ def fill_pull_topic(peer: Peer, messages: int) -> None:
         )
 
 
+def run_pops(peer: Peer, arguments: Sequence[str], window: Window) -> dict[str, Any]:
+    """Pop from `peer` and acknowledge for one window; return the report. Raise LoadFailed."""
+    command = [str(BUILD / "pops"), "--port", str(peer.port), *arguments]
+    command += ["--warmup", str(window.warmup_s), "--seconds", str(window.seconds)]
+    command += _server_pids(peer)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LoadFailed(f"popping from {peer.name}: {done.stderr.strip()}\n({' '.join(command)})")
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def _server_pids(peer: Peer) -> list[str]:
+    return [word for pid in peer.pids for word in ("--server-pid", str(pid))]
+
+
 def _run(command: list[str], peer: Peer) -> dict[str, Any]:
-    for pid in peer.pids:
-        command += ["--server-pid", str(pid)]
+    command += _server_pids(peer)
     if peer.load_core is not None:
         command += ["--cpu", str(peer.load_core)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

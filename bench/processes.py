@@ -20,6 +20,15 @@ def _inherited() -> dict[str, str]:
     return kept
 
 
+def cpu_seconds(pids: Sequence[int]) -> float:
+    """Processor time that processes have used."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class ServerFailed(Exception):
     """A server under test did not start, or ended; the message shows the end of its log."""
 

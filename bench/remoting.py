@@ -26,6 +26,21 @@ class Refusal(Exception):
         self.remark = remark
 
 
+def frame(code: int, opaque: int, fields: dict[str, str], body: bytes = b"") -> bytes:
+    """One request with a JSON header."""
+    header = {
+        "code": code,
+        "extFields": fields,
+        "flag": 0,
+        "language": "JAVA",
+        "opaque": opaque,
+        "serializeTypeCurrentRPC": "JSON",
+        "version": WIRE_VERSION,
+    }
+    encoded = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack(">ii", 4 + len(encoded) + len(body), len(encoded)) + encoded + body
+
+
 class Remote:
     """One connection to a broker. Raises OSError when the connection fails or times out."""
 
@@ -43,18 +58,7 @@ class Remote:
     def call(self, code: int, fields: dict[str, str], body: bytes = b"") -> dict[str, Any]:
         """Send one request and return its answer's header; raise Refusal unless the code is 0."""
         self._opaque += 1
-        header = {
-            "code": code,
-            "extFields": fields,
-            "flag": 0,
-            "language": "JAVA",
-            "opaque": self._opaque,
-            "serializeTypeCurrentRPC": "JSON",
-            "version": WIRE_VERSION,
-        }
-        encoded = json.dumps(header, separators=(",", ":")).encode()
-        lengths = struct.pack(">ii", 4 + len(encoded) + len(body), len(encoded))
-        self._socket.sendall(lengths + encoded + body)
+        self._socket.sendall(frame(code, self._opaque, fields, body))
         answer = self._read_answer()
         if answer["code"] != 0:
             raise Refusal(f"request {code}", answer["code"], str(answer.get("remark", "")))

@@ -62,8 +62,13 @@ def _transactions(plan: Plan) -> list[SoloResult]:
 def _pops(plan: Plan) -> list[SoloResult]:
     found = _told("bench.pops", plan, *_shortened(plan, "--warm-seconds", "12", "--seconds", "6"))
     ours, theirs = found["pocketmq"], found["apache"]
-    note = f"{ours[0]:,.0f}/s at {ours[1]:.0f} µs beside {theirs[0]:,.0f}/s at {theirs[1]:.0f} µs"
-    return [SoloResult(POP, ours[0] / theirs[0], note)]
+    note = " beside ".join(
+        f"{each['messages_per_second']:,.0f}/s at {each['server_cpu_us']:.0f} µs"
+        for each in (ours, theirs)
+    )
+    note += f"; the generator {ours['client_cpu_us']:.1f} µs"
+    ratio = ours["messages_per_second"] / theirs["messages_per_second"]
+    return [SoloResult(POP, ratio, note)]
 
 
 def _timers(plan: Plan) -> list[SoloResult]:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Final
 
 from bench.peers import ApachePeer, Peer, PocketMQPeer
-from bench.pops import cpu_seconds, frame
-from bench.remoting import SEND_MESSAGE_V2, WIRE_VERSION, Remote
+from bench.processes import cpu_seconds
+from bench.remoting import SEND_MESSAGE_V2, WIRE_VERSION, Remote, frame
 
 END_TRANSACTION: Final = 37
 TOPIC: Final = "bench_transactions"

@@ -1,15 +1,14 @@
 #include "connections.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "process_clock.h"
 #include "replies.h"
+#include "sockets.h"
 #include "wire.h"
 
 enum { READ_ROOM = 1 << 20, EVENTS_MAX = 256, CODE_NO_MESSAGE = 19, CODE_OFFSET_MOVED = 21 };
@@ -187,18 +186,6 @@ uint64_t load_drain(struct load *load, uint64_t until_ns) {
     return load->in_flight;
 }
 
-static int connect_to(const struct options *o) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)o->port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-    if (inet_pton(AF_INET, o->host, &address.sin_addr) != 1)
-        fail("--host is not an IPv4 address", o->host);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
-        fail("cannot connect", strerror(errno));
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) fail("fcntl", strerror(errno));
-    return fd;
-}
-
 struct load *load_open(const struct options *o, const struct templates *t) {
     struct load *load = calloc(1, sizeof *load);
     load->o = o;
@@ -211,7 +198,8 @@ struct load *load_open(const struct options *o, const struct templates *t) {
         load->slots[i].queue = (int)(i % (uint32_t)o->queues);
     for (int i = 0; i < o->connections; i++) {
         struct connection *c = &load->connections[i];
-        c->fd = connect_to(o);
+        c->fd = connect_to(o->host, o->port);
+        if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0) fail("fcntl", strerror(errno));
         c->in = malloc(READ_ROOM);
         c->out_room = 2 * (size_t)(o->inflight + 1) * templates_frame_bytes_max(t);
         c->out = malloc(c->out_room);

@@ -73,15 +73,22 @@ static bool binary_field(const struct reply *r, const char *field, const uint8_t
     return false;
 }
 
+bool reply_text(const struct reply *r, const char *field, const uint8_t **value, size_t *length) {
+    if (r->header_kind == HEADER_BINARY) return binary_field(r, field, value, length);
+    char quoted[64];
+    size_t n = (size_t)snprintf(quoted, sizeof quoted, "\"%s\":\"", field);
+    const uint8_t *at = memmem(r->header, r->header_length, quoted, n);
+    if (at == NULL) return false;
+    *value = at + n;
+    const uint8_t *end = memchr(*value, '"', (size_t)(r->header + r->header_length - *value));
+    *length = end != NULL ? (size_t)(end - *value) : 0;
+    return end != NULL;
+}
+
 bool reply_number(const struct reply *r, const char *field, uint64_t *value) {
     const uint8_t *text;
     size_t length;
-    if (r->header_kind == HEADER_BINARY)
-        return binary_field(r, field, &text, &length) && read_decimal(text, text + length, value);
-    char quoted[64];
-    int n = snprintf(quoted, sizeof quoted, "\"%s\":\"", field);
-    text = memmem(r->header, r->header_length, quoted, (size_t)n);
-    return text != NULL && read_decimal(text + n, r->header + r->header_length, value);
+    return reply_text(r, field, &text, &length) && read_decimal(text, text + length, value);
 }
 
 int count_messages(const uint8_t *body, size_t length) {

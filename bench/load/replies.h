@@ -16,6 +16,10 @@ struct reply {
 
 /* Read one whole frame. False when it is not an answer that a RocketMQ server could send. */
 bool read_reply(const uint8_t *frame, size_t length, struct reply *reply);
+/* Where a field of the answer's header has its text, which must not contain escapes; false when it
+ * is absent. */
+bool reply_text(const struct reply *reply, const char *field, const uint8_t **value,
+                size_t *length);
 /* The number in a field of the answer's header, for instance nextBeginOffset; false when it is
  * absent. */
 bool reply_number(const struct reply *reply, const char *field, uint64_t *value);

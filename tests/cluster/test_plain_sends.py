@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import random
+
 import re
+import secrets
 import socket
 import tempfile
 from dataclasses import replace
@@ -211,10 +212,13 @@ def without_made_keys(data: bytes) -> bytes:
 
 
 def free_port() -> int:
-    """A port that no client gets by chance: the same broker is started on it again and again."""
+    """A port that no client gets by chance: the same broker is started on it again and again.
+
+    Hypothesis seeds `random`, so that it gives all workers the same numbers.
+    """
     while True:
         try:
-            with socket.create_server(("127.0.0.1", random.randrange(12_000, 30_000))) as bound:
+            with socket.create_server(("127.0.0.1", 12_000 + secrets.randbelow(18_000))) as bound:
                 return int(bound.getsockname()[1])
         except OSError:
             continue

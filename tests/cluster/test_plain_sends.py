@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import re
 import secrets
 import socket
@@ -14,6 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
+from tests.support.local_broker import broker_config
+from tests.support.waiting import until
 
 from pocketmq import _speedups
 from pocketmq.broker.app import BrokerApp
@@ -23,8 +24,6 @@ from pocketmq.net import Address, Connection
 from pocketmq.protocol.command import Command
 from pocketmq.protocol.framing import encode_frame, parse_frames
 from pocketmq.store.config import FlushConfig
-from tests.support.local_broker import broker_config
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(
     not _speedups.has("sends"), reason="the leaf `sends` is not compiled, or not wanted"

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
+from tests.support.waiting import until
 
 from pocketmq import _speedups
 from pocketmq.net.turns import Left, Read, Turns, TurnTransport, can_take_turns
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(
     not _speedups.has("sockets") or not can_take_turns(),

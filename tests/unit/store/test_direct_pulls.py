@@ -105,7 +105,7 @@ def test_most_pulls_of_whole_queues_are_answered_by_the_leaf(store: MessageStore
 def test_a_damaged_record_is_left_to_the_reader(tmp_path: Path) -> None:
     assert answer_pull is not None
     store = open_store(small_config(tmp_path))
-    first = append(store, "orders", 0, b"first")
+    append(store, "orders", 0, b"first")
     second = append(store, "orders", 0, b"second")
     store.dispatch(10)
     file = store._log.files[0]

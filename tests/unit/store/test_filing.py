@@ -1,4 +1,4 @@
-"""The leaf that files records and its plain twin fill the same queues and stop at the same records."""
+"""The leaf that files records and its plain twin fill the same queues and stop alike."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.store_builder import open_store, small_config
 
 from pocketmq import _speedups
 from pocketmq.message.scan import Filed
 from pocketmq.store import dispatcher
 from pocketmq.store.queue_table import SCHEDULE_TOPIC
-from tests.support.store_builder import open_store, small_config
 
 pytestmark = pytest.mark.skipif(
     not _speedups.has("queues"), reason="the leaf `queues` is not compiled, or not wanted"

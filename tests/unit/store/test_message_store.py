@@ -34,8 +34,8 @@ from pocketmq.errors import (
 )
 from pocketmq.message.batch import encode_batch
 from pocketmq.message.hashing import tag_hash
-from pocketmq.message.record import decode_record
 from pocketmq.message.positions import LogOffset
+from pocketmq.message.record import decode_record
 from pocketmq.store import MessageStore, PullStatus, StoreConfig
 
 

@@ -73,6 +73,7 @@ def test_every_way_to_send_has_a_plain_form(rocketmq: LocalBroker) -> None:
     producer = Producer(rocketmq.address, group="g")
     producer.send(pocketmq.Message(topic, b"a", properties={"p": "1"}))
     producer.send(topic, b"b", order_by="k")
+    producer.send(topic, {"id": 1}, codec="json")
     producer.send_oneway(topic, b"c")
     producer.send_batch(topic, [b"d", b"e"])
     producer.send_soon(topic, b"f")
@@ -89,8 +90,8 @@ def test_every_way_to_send_has_a_plain_form(rocketmq: LocalBroker) -> None:
     assert transaction.outcome == "rollback"
     assert len(producer.queues(topic)) == 4
     assert topic in producer.explain()
-    eventually(lambda: len(rocketmq.messages(topic)) >= 8)
-    assert bodies(rocketmq, topic) == [b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"h"]
+    eventually(lambda: len(rocketmq.messages(topic)) >= 9)
+    assert bodies(rocketmq, topic) == sorted([b'{"id":1}', *(bytes([x]) for x in b"abcdefgh")])
 
 
 def test_many_threads_share_a_producer(rocketmq: LocalBroker) -> None:

@@ -309,6 +309,35 @@ async def test_a_codec_encodes_what_is_not_bytes(cluster: SdkCluster) -> None:
     assert stored == {b'{"id": 1}': "json", b"raw": None}
 
 
+async def test_one_send_may_choose_a_codec_of_its_own(cluster: SdkCluster) -> None:
+    class Shout:
+        name = "shout"
+
+        def encode(self, value: str) -> bytes:
+            return value.upper().encode()
+
+        def decode(self, body: bytes) -> str:
+            return body.decode().lower()
+
+    for given in (None, pocketmq.Codecs(default="text")):
+        async with pocketmq.Producer(cluster.address, codec=given) as producer:
+            await producer.send("orders", {"id": 1}, codec="json")
+            await producer.send(pocketmq.Message("orders", [2], tag="t"), codec="json")
+            await producer.send("orders", "hi", codec=Shout(), order_by="k")
+            await producer.send("orders", "as ever")
+            with pytest.raises(errors.ConfigError, match="'smoke' asked for is unknown"):
+                await producer.send("orders", {"id": 1}, codec="smoke")
+    messages = await cluster.received("orders")
+    shown = {(m.body, m.properties.get("CONTENT_TYPE"), m.tag) for m in messages}
+    assert shown == {
+        (b'{"id":1}', "json", ""),
+        (b"[2]", "json", "t"),
+        (b"HI", "shout", ""),
+        (b"as ever", None, ""),
+    }
+    assert {"id": 1} in [m.value for m in messages]
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

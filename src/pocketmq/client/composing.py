@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pocketmq.client.compression import compressor, decompress
 from pocketmq.client.hooks import SendContext
@@ -28,6 +29,9 @@ from pocketmq.errors import MessageInvalid
 from pocketmq.message import properties as names
 from pocketmq.message.flags import COMPRESSED
 from pocketmq.message.properties import decode_property_bytes, encode_properties
+
+if TYPE_CHECKING:
+    from pocketmq.client.codecs.registry import Codec
 
 _now_ms = SystemClock.now_ms
 _new_key = unique_keys.new
@@ -103,11 +107,12 @@ class Composer:
         kind: str = "",
         compress: bool = True,
         own_topic: bool = True,
+        codec: Codec | str | None = None,
     ) -> Outgoing:
         """Any message. `system` are properties that users cannot set. Raise MessageInvalid."""
         topic = message.topic
         wire_topic = self.wire_topic(topic) if own_topic else topic
-        data, extra = body_bytes(topic, message.body, self._codec)
+        data, extra = body_bytes(topic, message.body, self._codec, codec)
         now_ms = _now_ms()
         key = _new_key(now_ms)
         properties = {

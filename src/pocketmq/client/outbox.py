@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from pocketmq.client.batching import Gatherer, batch_of, receipts_of, split
 from pocketmq.client.composing import BULKY_BYTES, Composer, context_of
@@ -25,6 +26,9 @@ from pocketmq.message.properties import encode_properties
 from pocketmq.protocol.command import FLAG_ONEWAY, next_opaque
 from pocketmq.protocol.framing import encode_frame
 from pocketmq.security import sign
+
+if TYPE_CHECKING:
+    from pocketmq.client.codecs.registry import Codec
 
 _now_ms = SystemClock.now_ms
 
@@ -72,9 +76,10 @@ class Outbox:
         *,
         system: Mapping[str, str] | None = None,
         kind: str = "",
+        codec: Codec | str | None = None,
     ) -> Outgoing:
         """The message, checked, with the selector's queue when it has none of its own."""
-        out = self.composer.full(message, queue=queue, system=system, kind=kind)
+        out = self.composer.full(message, queue=queue, system=system, kind=kind, codec=codec)
         if queue is None and self._selector is not None:
             out.queue = await self._selected(out.user_topic, message)
         return out

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pocketmq.client.messages import Delay, Keys, Message, MessageQueue
 from pocketmq.errors import MessageInvalid, MessageTooLarge
 from pocketmq.message import properties as names
 from pocketmq.message.properties import PROPERTIES_BYTES_MAX
 from pocketmq.message.topics import SEND_FORBIDDEN_TOPICS, topic_problem
+
+if TYPE_CHECKING:
+    from pocketmq.client.codecs.registry import Codec
 
 DELAY_LEVELS: Final = 18
 
@@ -159,9 +162,17 @@ def check_topic(topic: object) -> None:
 
 
 def body_bytes(
-    topic: str, body: object, codec: BodyCodec | None
+    topic: str, body: object, codec: BodyCodec | None, chosen: Codec | str | None = None
 ) -> tuple[bytes, Mapping[str, str] | None]:
-    """The body as bytes, and what properties must say about it. Raise MessageInvalid."""
+    """The body as bytes, and what properties must say about it; `chosen` is for this body only.
+
+    Raise MessageInvalid, or what the codec raises.
+    """
+    if chosen is not None:
+        from pocketmq.client.codecs.registry import Codecs
+
+        codecs = codec if isinstance(codec, Codecs) else Codecs()
+        return codecs.encode(topic, body, chosen)
     if type(body) is bytes:
         return body, None
     if codec is not None:

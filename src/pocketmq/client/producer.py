@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pocketmq.client import requests
 from pocketmq.client.composing import Composer, given_message
@@ -52,6 +52,9 @@ from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.requests.send import RecallRequest
 from pocketmq.protocol.requests.transactions import CheckTransactionRequest
 from pocketmq.security import Credentials
+
+if TYPE_CHECKING:
+    from pocketmq.client.codecs.registry import Codec
 
 _now_ms = SystemClock.now_ms
 CheckFunction = TypeVar("CheckFunction", bound=Check)
@@ -228,13 +231,15 @@ class Producer:
         flag: int = 0,
         wait_stored: bool = True,
         queue: MessageQueue | None = None,
+        codec: Codec | str | None = None,
         timeout: float = 0.0,
     ) -> SendReceipt:
         """Send a message and return when the broker has stored it.
 
-        Give a topic and a body, or a `Message`. `queue` names one of the topic's queues. `timeout`
-        in seconds replaces the producer's own. Raise MessageInvalid, NoRoute, SendFailed or
-        SendTimeout; the last means that the message may be stored or not.
+        Give a topic and a body, or a `Message`. `queue` names one of the topic's queues. `codec`
+        makes this body, whatever the producer's do, and the message names it for its consumers.
+        `timeout` in seconds replaces the producer's own. Raise MessageInvalid, NoRoute, SendFailed
+        or SendTimeout; the last means that the message may be stored or not.
         """
         outbox = self._started()
         if (
@@ -242,6 +247,7 @@ class Producer:
             and not (properties or order_by or delay_level or flag or self._selector or queue)
             and delay is None
             and deliver_at is None
+            and codec is None
         ):
             out = self._composer.plain(message, body, tag, keys, wait_stored)
         else:
@@ -249,7 +255,7 @@ class Producer:
                 message, body, tag, keys, properties, order_by, delay, deliver_at, delay_level,
                 flag, wait_stored,
             )  # fmt: skip
-            out = await outbox.composed(message, queue)
+            out = await outbox.composed(message, queue, codec=codec)
         return await outbox.send(out, timeout)
 
     def send_soon(

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pocketmq.client.blocking.background import background
 from pocketmq.client.blocking.direct import DirectSends
@@ -22,6 +22,9 @@ from pocketmq.client.soon import OnError
 from pocketmq.client.transactions import Transaction as AsyncTransaction
 from pocketmq.clock import SystemClock
 from pocketmq.errors import BrokerRefused, NetError, TooManyInFlight
+
+if TYPE_CHECKING:
+    from pocketmq.client.codecs.registry import Codec
 
 HANDED_OVER_MAX: Final = 1000
 
@@ -104,13 +107,15 @@ class Producer(Facade[AsyncProducer]):
         flag: int = 0,
         wait_stored: bool = True,
         queue: MessageQueue | None = None,
+        codec: Codec | str | None = None,
         timeout: float = 0.0,
     ) -> SendReceipt:
         """Send a message and return when the broker has stored it.
 
-        Give a topic and a body, or a `Message`. `queue` names one of the topic's queues. `timeout`
-        in seconds replaces the producer's own. Raise MessageInvalid, NoRoute, SendFailed or
-        SendTimeout; the last means that the message may be stored or not.
+        Give a topic and a body, or a `Message`. `queue` names one of the topic's queues. `codec`
+        makes this body, whatever the producer's do, and the message names it for its consumers.
+        `timeout` in seconds replaces the producer's own. Raise MessageInvalid, NoRoute, SendFailed
+        or SendTimeout; the last means that the message may be stored or not.
         """
         inner = self._started()
         direct = self._direct
@@ -120,6 +125,7 @@ class Producer(Facade[AsyncProducer]):
             and not (properties or order_by or delay_level or flag or queue or timeout)
             and delay is None
             and deliver_at is None
+            and codec is None
         ):
             receipt = self._send_directly(direct, message, body, tag, keys, wait_stored)
             if receipt is not None:
@@ -128,7 +134,7 @@ class Producer(Facade[AsyncProducer]):
             inner.send(
                 message, body, tag=tag, keys=keys, properties=properties, order_by=order_by,
                 delay=delay, deliver_at=deliver_at, delay_level=delay_level, flag=flag,
-                wait_stored=wait_stored, queue=queue, timeout=timeout,
+                wait_stored=wait_stored, queue=queue, codec=codec, timeout=timeout,
             )
         )  # fmt: skip
 

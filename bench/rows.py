@@ -160,6 +160,7 @@ SDK_IMPORT = SoloRow("sdk-import", "SDK, import", "ms", 60)
 SDK_CONSUME = SoloRow("sdk-consume", "SDK, consuming", "/s", 80_000, at_least=True)
 SDK_IN_A_TEST = SoloRow("sdk-test", "10,000 messages there and back in a test", "s", 1)
 SDK_BLOCKING = SoloRow("sdk-blocking", "SDK, one blocking send beside the C++ client's", "x", 1.5)
+SDK_FIXTURE = SoloRow("sdk-fixture", "pytest fixture, ready when warm", "ms", 50)
 SOLO_ROWS = (
     STARTUP,
     MEMORY_IDLE,
@@ -177,6 +178,7 @@ SOLO_ROWS = (
     SDK_CONSUME,
     SDK_IN_A_TEST,
     SDK_BLOCKING,
+    SDK_FIXTURE,
 )
 
 

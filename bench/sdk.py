@@ -2,8 +2,9 @@
 
 Starts a broker of ours in a process of its own and sends 1 KiB messages from this one: awaited with
 many in flight, awaited one at a time, unawaited, and gathered into batches. Prints sends a second,
-the client's CPU time a send, and how long `import pocketmq` takes. `--name-server` sends to a
-cluster that is running already.
+the client's CPU time a send, and how long `import pocketmq` takes; then what the official clients
+send to the same broker from the same core, and Java from all. `--name-server` sends to a cluster
+that is running already.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import pocketmq
+from bench.official import CPP, beside, java_told, told
 
 BODY = bytes(range(256)) * 4
 TOPIC = "bench-sdk"
 START_SECONDS = 20.0
+CPP_SENDS = 3_000
 IMPORTS = 5
 IMPORTED = ("import pocketmq", "import asyncio", "import pocketmq; pocketmq.Producer")
 
@@ -174,9 +177,12 @@ def main() -> None:
             rows = loop.run_until_complete(run(name_server, chosen.count))
         finally:
             loop.close()
+        clients = java_told(name_server, "async", TOPIC, chosen.count // 2, cores)
+        clients[f"{CPP} one by one"] = told(CPP, name_server, "sync", TOPIC, CPP_SENDS)
     imports = {what: import_ms(what) for what in IMPORTED}
     if chosen.json:
-        print(json.dumps({"import_ms": imports, "rows": [asdict(row) for row in rows]}))
+        found = {"import_ms": imports, "rows": [asdict(row) for row in rows], "clients": clients}
+        print(json.dumps(found))
         return
     for what, took_ms in imports.items():
         print(f"{what:42} {took_ms:8.1f} ms")
@@ -185,6 +191,7 @@ def main() -> None:
             f"{row.name:26} {row.sends_per_second:10,.0f} sends/s  "
             f"{row.cpu_us_per_send:6.1f} us CPU  {row.wall_us_per_send:7.1f} us wall"
         )
+    print(f"256 in flight: {beside(clients)}")
 
 
 if __name__ == "__main__":

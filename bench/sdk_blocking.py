@@ -1,15 +1,14 @@
 """How long one plain send takes: `python -m bench.sdk_blocking`.
 
 Starts a broker of ours in a process of its own and sends 1 KiB messages one at a time from here:
-by `pocketmq.blocking` and by the C++ client (the PyPI package `rocketmq` 0.4.4, in a process of its
-own), in turns, several rounds each. Prints medians, and the ratio of the rounds' medians. Without
-the C++ client, for which `make interop` builds a place, only ours is measured.
+by `pocketmq.blocking` and by the C++ client (the PyPI package `rocketmq` 0.4.4), each in a process
+of its own, in turns, several rounds each, and once by the Java client. Prints medians, and the
+ratio of the rounds' medians. A client that cannot be had is left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import statistics
 import subprocess
@@ -17,16 +16,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
 
-from tests.support.clients.cache import PeerUnavailable
-from tests.support.clients.peers import cpp_command
-
+from bench.official import CPP, JAVA, Told, told
 from bench.sdk import local_broker
 
 TOPIC = "bench-blocking"
-TEXT = "0123456789abcdef" * 64  # the C++ client takes text alone
-BODY = TEXT.encode()
+BODY = b"0123456789abcdef" * 64
 WARM_UP = 300
 
 
@@ -60,65 +55,49 @@ def by_loop(name_server: str, count: int) -> list[float]:
         )
 
 
-def cpp(name_server: str, count: int) -> list[float]:
-    """Sends by the C++ client; its package must be on the path."""
-    client: Any = importlib.import_module("rocketmq.client")
-    producer = client.Producer("bench-cpp")
-    producer.set_namesrv_addr(name_server)
-    producer.start()
-    try:
-
-        def send() -> None:
-            message = client.Message(TOPIC)
-            message.set_tags("bench")
-            message.set_body(TEXT)
-            producer.send_sync(message)
-
-        return measured(send, count)
-    finally:
-        producer.shutdown()
+WAYS = {"ours": ours, "by loop": by_loop}
 
 
-WAYS = {"ours": ours, "by loop": by_loop, "C++": cpp}
-
-
-def in_its_own_process(way: str, name_server: str, count: int) -> dict[str, float]:
+def in_its_own_process(way: str, name_server: str, count: int) -> Told:
     """One round of a way to send."""
-    interpreter = [sys.executable]
-    if way == "C++":
-        interpreter = cpp_command()[:-1]  # with the package on its path
-    command = [*interpreter, "-m", "bench.sdk_blocking", "--way", way]
+    if way not in WAYS:
+        return told(way, name_server, "sync", TOPIC, count)
+    command = [sys.executable, "-m", "bench.sdk_blocking", "--way", way]
     command += ["--name-server", name_server, "--count", str(count)]
     finished = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=300)
     found: dict[str, float] = json.loads(finished.stdout.splitlines()[-1])
     return found
 
 
-def compare(name_server: str, count: int, rounds: int, *, as_json: bool) -> None:
-    """Measure all ways in turns and print what came out."""
-    ways = list(WAYS)
-    try:
-        cpp_command()
-    except PeerUnavailable as error:
-        print(f"without the C++ client: {error}", file=sys.stderr)
-        ways.remove("C++")
-    seen: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
+def compare(name_server: str, count: int, rounds: int) -> dict[str, Told]:
+    """Measure all ways in turns; the medians of each, or why it was not measured."""
+    seen: dict[str, list[dict[str, float]]] = {way: [] for way in (*WAYS, CPP)}
+    found: dict[str, Told] = {}
     for _ in range(rounds):
-        for way in ways:
-            seen[way].append(in_its_own_process(way, name_server, count))
-    if as_json:
-        print(
-            json.dumps({w: statistics.median(r["p50"] for r in rows) for w, rows in seen.items()})
-        )
-        return
-    print(f"one send of {len(BODY)} bytes at a time, microseconds, {rounds} rounds of {count}")
-    medians = {}
-    for way, found in seen.items():
-        medians[way] = statistics.median(row["p50"] for row in found)
-        p99 = statistics.median(row["p99"] for row in found)
-        print(f"  {way:8s} p50 {medians[way]:7.1f}   p99 {p99:7.1f}")
-    if "C++" in medians:
-        print(f"ours takes {medians['ours'] / medians['C++']:.2f} times as long as C++ (p50)")
+        for way in [way for way in seen if way not in found]:
+            figures = in_its_own_process(way, name_server, count)
+            if isinstance(figures, str):
+                found[way] = figures
+            else:
+                seen[way].append(figures)
+    for way in [way for way in seen if way not in found]:
+        found[way] = {
+            name: statistics.median(row[name] for row in seen[way]) for name in ("p50_us", "p99_us")
+        }
+    found[JAVA] = in_its_own_process(JAVA, name_server, count)
+    return found
+
+
+def show(found: dict[str, Told]) -> None:
+    """Print what came out."""
+    for way, figures in found.items():
+        if isinstance(figures, str):
+            print(f"  {way:8s} not measured: {figures}")
+        else:
+            print(f"  {way:8s} p50 {figures['p50_us']:7.1f}   p99 {figures['p99_us']:7.1f}")
+    mine, theirs = found["ours"], found[CPP]
+    if not isinstance(mine, str) and not isinstance(theirs, str):
+        print(f"ours takes {mine['p50_us'] / theirs['p50_us']:.2f} times as long as C++ (p50)")
 
 
 def main() -> None:
@@ -133,11 +112,18 @@ def main() -> None:
     if options.way:
         found = sorted(WAYS[options.way](options.name_server, options.count))
         p99 = found[int(len(found) * 0.99)]
-        print(json.dumps({"p50": statistics.median(found), "p99": p99}))
+        print(json.dumps({"p50_us": statistics.median(found), "p99_us": p99}))
         return
     running = nullcontext(options.name_server) if options.name_server else local_broker(None)
     with running as name_server:
-        compare(name_server, options.count, options.rounds, as_json=options.json)
+        medians = compare(name_server, options.count, options.rounds)
+    if options.json:
+        print(json.dumps(medians))
+        return
+    print(
+        f"one send of {len(BODY)} bytes at a time, µs, {options.rounds} rounds of {options.count}"
+    )
+    show(medians)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 Starts a broker of ours in a process of its own, fills a topic with 1 KiB messages and consumes them
 from this process: with an async handler, with a plain one on threads, in a loop, in batches and in
-order. Prints messages a second and the client's CPU time a message. Then the time a test takes that
-sends and consumes 10,000 messages, broker, producer and consumer in one process.
+order. Prints messages a second and the client's CPU time a message. The official clients consume
+the same topic from the same core, and Java from all; their time begins with the first message, ours
+before the consumer starts. Last comes the time a test takes that sends and consumes 10,000
+messages, broker, producer and consumer in one process.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pocketmq
+from bench.official import CPP, beside, java_told, told
 from bench.sdk import local_broker
 
 BODY = bytes(range(256)) * 4
@@ -166,17 +169,21 @@ def main() -> None:
     try:
         with local_broker(cores[1] if pinned else None) as name_server:
             rows = loop.run_until_complete(run(name_server, chosen.count, chosen.turns))
+            clients = java_told(name_server, "consume", TOPIC, chosen.count, cores)
+            clients[CPP] = told(CPP, name_server, "consume", TOPIC, chosen.count // 4)
         seconds = min(loop.run_until_complete(in_a_test()) for _ in range(chosen.turns))
     finally:
         loop.close()
     if chosen.json:
-        print(json.dumps({"in_a_test_s": seconds, "rows": [asdict(row) for row in rows]}))
+        found = {"in_a_test_s": seconds, "rows": [asdict(row) for row in rows], "clients": clients}
+        print(json.dumps(found))
         return
     for row in rows:
         print(
             f"{row.name:16} {row.messages_per_second:10,.0f} messages/s  "
             f"{row.cpu_us_per_message:6.2f} us CPU each"
         )
+    print(beside(clients))
     print(f"{IN_TEST:,} messages sent and consumed in one process: {seconds:.2f} s")
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from bench.generator import LoadFailed
 from bench.measure import Plan, measure_memory, measure_startup
 from bench.models import measure_models
+from bench.official import CPP, JAVA, beside
 from bench.rows import (
     APACHE,
     BATCH,
@@ -24,6 +25,7 @@ from bench.rows import (
     POP,
     SDK_BLOCKING,
     SDK_CONSUME,
+    SDK_FIXTURE,
     SDK_IMPORT,
     SDK_IN_A_TEST,
     SDK_SEND,
@@ -88,7 +90,7 @@ def _sdk_sends(plan: Plan) -> list[SoloResult]:
     found = _told("bench.sdk", plan)
     row = next(row for row in found["rows"] if row["name"] == "awaited, 256 in flight")
     imports = found["import_ms"]
-    note = f"{row['cpu_us_per_send']:.1f} µs CPU a send"
+    note = f"{row['cpu_us_per_send']:.1f} µs CPU a send, {beside(found['clients'])}"
     return [
         SoloResult(SDK_SEND, row["sends_per_second"], note),
         SoloResult(
@@ -103,7 +105,10 @@ def _sdk_sends(plan: Plan) -> list[SoloResult]:
 def _sdk_consuming(plan: Plan) -> list[SoloResult]:
     found = _told("bench.sdk_consume", plan)
     best = max(found["rows"], key=lambda row: float(row["messages_per_second"]))
-    note = f"{best['name']}, {best['cpu_us_per_message']:.1f} µs CPU a message"
+    note = (
+        f"{best['name']}, {best['cpu_us_per_message']:.1f} µs CPU a message, "
+        f"{beside(found['clients'])}"
+    )
     return [
         SoloResult(SDK_CONSUME, best["messages_per_second"], note),
         SoloResult(SDK_IN_A_TEST, found["in_a_test_s"], "broker, producer and consumer together"),
@@ -112,10 +117,18 @@ def _sdk_consuming(plan: Plan) -> list[SoloResult]:
 
 def _sdk_blocking(plan: Plan) -> list[SoloResult]:
     found = _told("bench.sdk_blocking", plan, "--rounds", str(plan.rounds))
-    if "C++" not in found:
+    mine = found["ours"]["p50_us"]
+    clients = {client: found[client] for client in (CPP, JAVA)}
+    if isinstance(found[CPP], str):
         return []
-    note = f"p50 {found['ours']:.0f} µs beside {found['C++']:.0f} µs"
-    return [SoloResult(SDK_BLOCKING, found["ours"] / found["C++"], note)]
+    note = f"p50 {mine:,.0f} µs {beside(clients, 'p50_us', ' µs')}"
+    return [SoloResult(SDK_BLOCKING, mine / found[CPP]["p50_us"], note)]
+
+
+def _sdk_fixture(plan: Plan) -> list[SoloResult]:
+    found = _told("bench.sdk_fixture", plan)
+    note = f"median, {found['best_ms']:.1f} to {found['worst_ms']:.1f}, cold {found['cold_ms']:.0f}"
+    return [SoloResult(SDK_FIXTURE, found["median_ms"], note)]
 
 
 SUITES: Final = (
@@ -132,6 +145,7 @@ SUITES: Final = (
     Suite("the SDK's sends", (SDK_SEND, SDK_IMPORT), _sdk_sends),
     Suite("the SDK's consuming", (SDK_CONSUME, SDK_IN_A_TEST), _sdk_consuming),
     Suite("the SDK's blocking sends", (SDK_BLOCKING,), _sdk_blocking),
+    Suite("the fixture", (SDK_FIXTURE,), _sdk_fixture),
 )
 
 

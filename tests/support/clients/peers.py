@@ -54,21 +54,27 @@ def java_command(version: str) -> list[str]:
     """The Java driver, compiled against one version of the client."""
     require_tools("java", "javac", "mvn")
     directory = DRIVERS / "java"
-    pom, dialect = directory / "pom.xml", directory / f"client{version[0]}"
-    sources = [*directory.glob("*.java"), *dialect.glob("*.java")]
-
-    def fetch(place: Path) -> None:
-        fetch_jars(pom, version, place)
+    sources = [*directory.glob("*.java"), *(directory / f"client{version[0]}").glob("*.java")]
+    jars = java_client(version)
 
     def build(place: Path) -> None:
         run_build(["javac", "-nowarn", "-d", place, "-cp", f"{jars}/*", *sources], place)
 
-    jars = product(f"java-driver-jars-{version}", [pom], version, fetch)
     classes = product(f"java-driver-{version}", sources, jars.name, build)
     # Java asks the system, not HOME, for the home directory; a driver runs in one of its own.
     return ["java", *JAVA_FLAGS, JAVA_PATIENCE, "-Duser.home=.",
             "-Drocketmq.client.logUseSlf4j=true", "-cp",
             f"{classes}:{jars}/*", "Driver"]  # fmt: skip
+
+
+def java_client(version: str) -> Path:
+    """The jars of one version of the Java client and of all it needs."""
+    pom = DRIVERS / "java" / "pom.xml"
+
+    def fetch(place: Path) -> None:
+        fetch_jars(pom, version, place)
+
+    return product(f"java-driver-jars-{version}", [pom], version, fetch)
 
 
 def fetch_jars(pom: Path, version: str, target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -177,9 +178,15 @@ async def test_sends_beyond_the_bound_are_refused_while_the_disk_is_slow(tmp_pat
         connection = await one.connection()
         code = RequestCode.SEND_MESSAGE_V2
         frames = [Command.request(code, letters(), b"x") for _ in range(50)]
-        calls = [asyncio.ensure_future(connection.call(frame, 5000)) for frame in frames]
-        codes = [(await call).code for call in calls]
-        assert set(codes) == {ResponseCode.SUCCESS, ResponseCode.SYSTEM_BUSY}
+        disk_is_free = threading.Event()
+        app.running.flush._thread.submit(disk_is_free.wait)
+        try:
+            calls = [asyncio.ensure_future(connection.call(frame, 15_000)) for frame in frames]
+            await until(lambda: sum(call.done() for call in calls) == 49)
+        finally:
+            disk_is_free.set()
+        codes = sorted([(await call).code for call in calls])
+        assert codes == [ResponseCode.SUCCESS] + 49 * [ResponseCode.SYSTEM_BUSY]
         assert app.running.store.flushed_offset == app.running.store.log_end
 
 

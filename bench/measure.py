@@ -159,7 +159,7 @@ class Measuring:
 
     def _start_pocketmq(self, row: Row) -> PocketMQPeer:
         directory = self.plan.directory / "pocketmq"
-        ours = PocketMQPeer(directory, pure=row.pure, sync_flush=row.sync_flush)
+        ours = PocketMQPeer(directory, cores(), pure=row.pure, sync_flush=row.sync_flush)
         try:
             ours.wait_for_first_send()
             prepare_topics(ours)

@@ -62,7 +62,7 @@ async def bystander(broker: BrokerApp) -> AsyncIterator[None]:
         assert int(answer.fields["nextBeginOffset"]) == queue_end + 1
 
 
-def refused(answer: Command, code: int, hint: str) -> None:
+def assert_refused(answer: Command, code: int, hint: str) -> None:
     assert (answer.code, hint in str(answer.remark)) == (code, True), (answer.code, answer.remark)
 
 
@@ -131,7 +131,7 @@ async def test_properties_that_are_too_long_are_refused(
             answer = await send_v1(peer, text, JSON)
         else:
             answer = await send(peer, code, letters(text), b"body", JSON)
-        refused(answer, ResponseCode.MESSAGE_ILLEGAL, "exceed the limit of 32767")
+        assert_refused(answer, ResponseCode.MESSAGE_ILLEGAL, "exceed the limit of 32767")
 
 
 @pytest.mark.parametrize("form", [JSON, ROCKETMQ])
@@ -175,7 +175,7 @@ async def test_a_delay_beyond_the_maximum(
 ) -> None:
     async with bystander(broker):
         answer = await peer.send("T", b"x", 0, props(UNIQ_KEY="U", **own))
-        refused(answer, ResponseCode.MESSAGE_ILLEGAL, hint)
+        assert_refused(answer, ResponseCode.MESSAGE_ILLEGAL, hint)
 
 
 # -- transactions ---------------------------------------------------------------------------
@@ -191,11 +191,15 @@ async def test_an_end_of_an_unknown_or_foreign_transaction(
     async with bystander(broker):
         for place in (half.log_offset + 1, outside, outside + 10_000, -1):
             answer = await end(peer, Half(half.queue_offset, place, 2), decision)
-            refused(answer, ResponseCode.SYSTEM_ERROR, "Find prepared transaction message failed")
+            assert_refused(
+                answer, ResponseCode.SYSTEM_ERROR, "Find prepared transaction message failed"
+            )
         answer = await end(peer, half, decision, producerGroup="other")
-        refused(answer, ResponseCode.SYSTEM_ERROR, "The producer group wrong")
+        assert_refused(answer, ResponseCode.SYSTEM_ERROR, "The producer group wrong")
         answer = await end(peer, half, decision, tranStateTableOffset=9)
-        refused(answer, ResponseCode.SYSTEM_ERROR, "The transaction state table offset wrong")
+        assert_refused(
+            answer, ResponseCode.SYSTEM_ERROR, "The transaction state table offset wrong"
+        )
     assert (await end(peer, half)).code == 0
     assert await bodies(peer) == [b"K1"], "the transaction itself is unharmed"
 
@@ -214,7 +218,7 @@ async def test_a_filter_that_does_not_parse(
     request = PullRequest("g", "T", 0, zero, 32, HAS_SUBSCRIPTION, zero, 0, expression, 0, kind)
     async with bystander(broker):
         answer = await peer.call(RequestCode.PULL_MESSAGE, request)
-        refused(answer, ResponseCode.SUBSCRIPTION_PARSE_FAILED, expression)
+        assert_refused(answer, ResponseCode.SUBSCRIPTION_PARSE_FAILED, expression)
         assert not len(answer.body)
 
 
@@ -276,7 +280,7 @@ async def test_a_batch_whose_last_message_is_damaged_stores_none(
 ) -> None:
     raw = encode_batch([(0, b"one", b"TAGS\x01a\x02"), (0, b"two", b"TAGS\x01b\x02")])
     async with bystander(broker):
-        refused(await send_batch(peer, spoil(raw)), ResponseCode.MESSAGE_ILLEGAL, "batch")
+        assert_refused(await send_batch(peer, spoil(raw)), ResponseCode.MESSAGE_ILLEGAL, "batch")
 
 
 # -- returns --------------------------------------------------------------------------------
@@ -310,7 +314,7 @@ async def test_a_message_that_is_purged_cannot_be_sent_back(
         fields |= {"originMsgId": offset_message_id(bytes(8), place), "originTopic": "T"}
         async with bystander(app):
             answer = await peer.call(RequestCode.CONSUMER_SEND_MSG_BACK, fields)
-            refused(answer, ResponseCode.SYSTEM_ERROR, "look message by offset failed")
+            assert_refused(answer, ResponseCode.SYSTEM_ERROR, "look message by offset failed")
             assert "expired" in str(answer.remark)
 
 
@@ -336,4 +340,6 @@ async def test_a_body_of_eight_million_characters_is_refused_before_it_is_read(
     broker: BrokerApp, peer: Peer, code: int
 ) -> None:
     async with bystander(broker):
-        refused(await peer.call(code, {}, b"{1:" * 2_700_000), ResponseCode.SYSTEM_ERROR, "long")
+        assert_refused(
+            await peer.call(code, {}, b"{1:" * 2_700_000), ResponseCode.SYSTEM_ERROR, "long"
+        )

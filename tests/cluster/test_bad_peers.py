@@ -68,11 +68,13 @@ class Cluster:
     broker: BrokerApp
     to_names: RawPeer
     to_broker: RawPeer
+    sent: int = 0
 
     async def works(self) -> None:
         """Fail unless the good client finds its topic and sends to it."""
         sent = await self.to_broker.ask(Command.request(310, dict(SEND), BODY))
         assert sent.code == 0, sent.remark
+        self.sent += 1
         found = await self.to_names.ask(
             Command.request(RequestCode.GET_ROUTEINFO_BY_TOPIC, {"topic": "TBW102"})
         )
@@ -133,6 +135,8 @@ async def test_a_peer_that_sends_half_a_frame_harms_nobody(cluster: Cluster) -> 
 
     for port in ports(cluster):
         await cluster.works_while(misbehave(port))
+    offsets = cluster.broker.running.store.queue_offsets(TOPIC, 0)
+    assert offsets[1] == cluster.sent, "half a frame is no message"
 
 
 async def test_a_peer_that_announces_two_gibibytes_is_closed(cluster: Cluster) -> None:
@@ -148,14 +152,24 @@ async def test_a_peer_that_announces_two_gibibytes_is_closed(cluster: Cluster) -
 async def test_a_peer_that_sends_a_large_frame_slowly_costs_what_it_has_sent(
     cluster: Cluster,
 ) -> None:
+    connections = cluster.broker.running.server.connections
+
     async def misbehave(port: int) -> None:
         async with RawPeer(port) as peer:
             await peer.send(struct.pack(">iI", 16 * MIB - 4, 2), b"{}")
             for _ in range(64):
                 await peer.send(bytes(64 * 1024))
+            if port == cluster.broker.port:
+                await until(lambda: kept_bytes() == 10 + 64 * 64 * 1024)
+
+    def kept_bytes() -> int:
+        """What the broker keeps of frames that are not whole: as much as came, and no more."""
+        assert all(sum(map(len, c._kept)) == c._kept_bytes for c in connections)
+        return sum(connection._kept_bytes for connection in connections)
 
     for port in ports(cluster):
         await cluster.works_while(misbehave(port))
+    await until(lambda: kept_bytes() == 0)
 
 
 @pytest.mark.parametrize("pulls_at_once", [20, 2000], ids=["left waiting", "cut off"])

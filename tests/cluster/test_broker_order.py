@@ -19,6 +19,7 @@ async def test_a_topic_that_name_servers_list_as_ordered_becomes_so(tmp_path: Pa
         async with local_broker(tmp_path, registration=registration) as app:
             topics = app.running.tables.topics
             topics.put(TopicConfig("T"))
+            topics.put(TopicConfig("U"))
             app.running.registration.register_now()
 
             def is_ordered() -> bool:
@@ -26,3 +27,5 @@ async def test_a_topic_that_name_servers_list_as_ordered_becomes_so(tmp_path: Pa
                 return topic is not None and topic.order
 
             await until(is_ordered)
+            other = topics.find("U")
+            assert other is not None and not other.order, "only what is listed is ordered"

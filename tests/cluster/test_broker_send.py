@@ -181,7 +181,10 @@ async def test_sends_beyond_the_bound_are_refused_while_the_disk_is_slow(tmp_pat
         disk_is_free = threading.Event()
         app.running.flush._thread.submit(disk_is_free.wait)
         try:
-            calls = [asyncio.ensure_future(connection.call(frame, 15_000)) for frame in frames]
+            # The bound is looked at once a read, so the send that reaches it goes alone.
+            calls = [asyncio.ensure_future(connection.call(frames[0], 15_000))]
+            await until(lambda: app.running.flush.is_full)
+            calls += [asyncio.ensure_future(connection.call(frame, 15_000)) for frame in frames[1:]]
             await until(lambda: sum(call.done() for call in calls) == 49)
         finally:
             disk_is_free.set()

@@ -90,16 +90,22 @@ async def test_an_async_handler_that_hangs_is_cancelled_and_tried_again(
     cluster: SdkCluster, producer: pocketmq.Producer, orderly: bool
 ) -> None:
     attempts: list[int] = []
+    cancelled: list[int] = []
 
     async def handler(message: pocketmq.ReceivedMessage) -> None:
         attempts.append(message.attempt)
         if message.attempt == 1:
-            await asyncio.sleep(60)
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                cancelled.append(message.attempt)
+                raise
 
     options = pocketmq.ConsumerOptions(handler_timeout_ms=100, ordered_retry_ms=50)
     await producer.send("orders", "x")
     async with consumer(cluster, handler=handler, options=options, orderly=orderly, retry_in=1):
         await until(lambda: attempts == [1, 2])
+    assert cancelled == [1]
 
 
 async def test_a_plain_handler_that_hangs_is_given_up(
@@ -118,6 +124,7 @@ async def test_a_plain_handler_that_hangs_is_given_up(
     try:
         async with consumer(cluster, handler=handler, options=options, retry_in=1):
             await until(lambda: attempts == [1, 2])
+            assert not gate.is_set(), "the second attempt does not wait for the first"
             gate.set()
     finally:
         gate.set()

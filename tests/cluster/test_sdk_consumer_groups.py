@@ -115,6 +115,7 @@ async def test_what_a_dead_member_had_in_hand_is_handled_by_another(cluster: Sdk
             await until(lambda: len(seen) == 80)
         stuck.set()
         await doomed.stop()
+    assert set(seen) == {str(number) for number in range(80)}
 
 
 async def test_locks_are_given_back_and_those_of_the_dead_are_taken_over(tmp_path: Path) -> None:

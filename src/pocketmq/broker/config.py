@@ -114,7 +114,7 @@ class SendConfig:
     )
     waiting_for_disk_max: int = setting(
         100_000,
-        "Sends waiting for the disk in SYNC_FLUSH; further ones get SYSTEM_BUSY.",
+        "Sends waiting for the disk in SYNC_FLUSH, looked at once a read; then SYSTEM_BUSY.",
         alias="sendThreadPoolQueueCapacity",
         minimum=1,
     )

@@ -30,6 +30,7 @@ GROUP_CHARS_MAX: Final = 120
 CLIENT_GROUP_CHARS_MAX: Final = 255
 
 AUTO_CREATE_TOPIC: Final = "TBW102"
+# The X are part of the name that RocketMQ gives the topic of its delay levels.
 SCHEDULE_TOPIC: Final = "SCHEDULE_TOPIC_XXXX"
 BENCHMARK_TOPIC: Final = "BenchmarkTest"
 HALF_TOPIC: Final = "RMQ_SYS_TRANS_HALF_TOPIC"

@@ -37,8 +37,8 @@ def replace_file(path: Path, content: bytes) -> None:
                 backup.unlink()
             try:
                 os.link(path, backup)
-            except (OSError, NotImplementedError, AttributeError):
-                os.replace(path, backup)  # no hard links here
+            except (OSError, AttributeError):
+                os.replace(path, backup)  # this disk, or this system, has no hard links
         os.replace(fresh, path)
         space.sync_directory(str(path.parent))
     except OSError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pocketmq.errors import BadTopicName, CorruptStore, QueueIdOutOfRange, TopicTooLong
 from pocketmq.message.positions import QueueOffset
 from pocketmq.message.record import MAGIC_V2, TOPIC_BYTES_MAX, magic_of_topic
+from pocketmq.message.topics import SCHEDULE_TOPIC
 from pocketmq.store import layout
 from pocketmq.store.batch_consume_queue import UNIT_BYTES, BatchConsumeQueue
 from pocketmq.store.config import QueueConfig
@@ -17,7 +18,6 @@ from pocketmq.store.consume_queue import ENTRY_BYTES, ConsumeQueue
 from pocketmq.store.file_sequence import FileSequence
 from pocketmq.store.mapped_file import MappingCache
 
-SCHEDULE_TOPIC = "SCHEDULE_TOPIC_XXXX"
 ABSENT = -1
 
 

@@ -12,8 +12,8 @@ from tests.support.store_builder import open_store, small_config
 
 from pocketmq import _speedups
 from pocketmq.message.scan import Filed
+from pocketmq.message.topics import SCHEDULE_TOPIC
 from pocketmq.store import dispatcher
-from pocketmq.store.queue_table import SCHEDULE_TOPIC
 
 pytestmark = pytest.mark.skipif(
     not _speedups.has("queues"), reason="the leaf `queues` is not compiled, or not wanted"

@@ -1,7 +1,7 @@
 """Where a message is really stored: in the queue its sender named, or first in one of the broker's.
 
     asks for                             is stored in
-    DELAY=n, n > 0                       SCHEDULE_TOPIC_XXXX, queue n - 1
+    DELAY=n, n > 0                       the schedule topic, queue n - 1
     TIMER_DELAY_SEC, TIMER_DELAY_MS or
     TIMER_DELIVER_MS                     rmq_sys_wheel_timer, queue 0, with TIMER_OUT_MS
     TRAN_MSG=true, in a client's send    RMQ_SYS_TRANS_HALF_TOPIC, queue 0, with __transactionId__

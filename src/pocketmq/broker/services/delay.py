@@ -1,4 +1,4 @@
-"""Delivers what waits in the delay levels: the queues of SCHEDULE_TOPIC_XXXX.
+"""Delivers what waits in the delay levels: the queues of the schedule topic.
 
 All messages of one level wait equally long, so each queue is in order of delivery and only its
 head matters: a waiting message costs nothing. The consume queue holds the moment of delivery where

@@ -211,11 +211,11 @@ class FlushService:
 
     def _give_up(self) -> None:
         held, self._flying = self._flying, []
-        self._aboard = 0
+        messages, self._aboard = self._aboard, 0
         self._deadline = None
         _log.warning(
             "%d messages are stored but not confirmed on disk within %d ms",
-            len(held),
+            messages,
             self._config.sync_timeout_ms,
         )
         _answer(held, CODE_FLUSH_TIMEOUT)

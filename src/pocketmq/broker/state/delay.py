@@ -1,6 +1,6 @@
 """How far each delay level is delivered: `config/delayOffset.json`.
 
-Level n is queue n - 1 of SCHEDULE_TOPIC_XXXX; its offset is that of the next message to deliver.
+Level n is queue n - 1 of the schedule topic; its offset is that of the next message to deliver.
 """
 
 from __future__ import annotations

@@ -16,13 +16,14 @@ JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help up setup build test check format-check lint types layers tidy docs-check test-builds \
-	format interop bench fuzz cover docs dist clean
+	format interop browser bench fuzz cover docs dist clean
 
 help: ## list these commands
 	@echo "PocketMQ. Start it with 'make up'; the commands are"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: $(VENV)/.server ## start a name server and a broker (ARGS="--data DIR" passes flags)
+up: $(VENV)/.server ## start a name server, a broker and the console (ARGS="--data DIR" passes flags)
+	@$(PY) scripts/console_parts.py || true
 	@$(BIN)/pocketmq up $(ARGS)
 
 test: $(VENV)/.built ## run the tests
@@ -45,6 +46,10 @@ format: $(VENV)/.dev ## format the code and fix what lint can fix
 interop: $(VENV)/.built ## test with the official clients and with Apache RocketMQ (Java, Go, Node, C++)
 	@$(PY) -m pytest -m interop tests/compat $(ARGS); status=$$?; \
 		$(PY) scripts/compatibility.py || exit 1; exit $$status
+
+browser: $(VENV)/.built ## use the web console in headless Chromium; pictures land in build/pictures
+	$(PY) scripts/console_parts.py
+	$(PY) -m pytest -m browser tests/browser $(ARGS)
 
 bench: $(VENV)/.built ## measure against Apache RocketMQ and a C echo server
 	$(PY) -m bench $(ARGS)

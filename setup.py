@@ -4,6 +4,10 @@ Everything else about the package is in pyproject.toml. A machine without a C co
 a working install: an extension that cannot be built is left out with a warning, and PocketMQ runs
 the Python twin of that leaf. With POCKETMQ_REQUIRE_SPEEDUPS=1 a leaf that cannot be built is an
 error instead; `make check` and CI use it so that a broken leaf cannot hide.
+
+The web console's parts that others wrote are fetched on the way (`scripts/console_parts.py`), and
+the same holds: without a network they are left out with a warning that says how to get them, unless
+POCKETMQ_REQUIRE_CONSOLE=1. An archive or a wheel contains them.
 """
 
 from __future__ import annotations
@@ -13,6 +17,11 @@ import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
+
+sys.path.insert(0, str(Path(__file__).parent / "scripts"))  # a build has no path to it otherwise
+import console_parts
 
 REQUIRED = os.environ.get("POCKETMQ_REQUIRE_SPEEDUPS") == "1"
 LEAVES = Path("src/pocketmq/_speedups")
@@ -52,4 +61,36 @@ def compiled_leaves() -> list[Extension]:
     return extensions
 
 
-setup(ext_modules=compiled_leaves())
+def fetch_console_parts() -> None:
+    """Have the console's parts in place before files are collected."""
+    try:
+        console_parts.fetch_all()
+    except console_parts.PartMissing as error:
+        if os.environ.get("POCKETMQ_REQUIRE_CONSOLE") == "1":
+            raise SystemExit(f"error: {error}") from error
+        print(f"warning: {error}")
+
+
+class BuildWithConsole(build_py):
+    """Collects the package's files, the console's parts among them."""
+
+    def run(self) -> None:
+        """Fetch, then collect. `data_files` was listed before, so it is listed again."""
+        fetch_console_parts()
+        self.__dict__.pop("data_files", None)
+        super().run()
+
+
+class ArchiveWithConsole(sdist):
+    """Writes the source archive, with the console's parts in it."""
+
+    def run(self) -> None:
+        """Fetch, then write."""
+        fetch_console_parts()
+        super().run()
+
+
+setup(
+    ext_modules=compiled_leaves(),
+    cmdclass={"build_py": BuildWithConsole, "sdist": ArchiveWithConsole},
+)

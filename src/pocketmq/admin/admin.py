@@ -31,7 +31,7 @@ class Admin:
         self._rpc = RpcClient(
             connect_timeout_ms=config.connect_timeout_ms, tls=config.tls_context()
         )
-        calls = Calls(self._rpc, config)
+        self.calls = calls = Calls(self._rpc, config)
         self.clusters = Clusters(calls)
         self.topics = Topics(calls, self.clusters)
         self.groups = Groups(calls, self.clusters)

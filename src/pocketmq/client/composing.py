@@ -223,7 +223,8 @@ def given_message(
 ) -> Message:
     """What a method was given, as a message. Raise MessageInvalid when that is two messages."""
     if isinstance(message, Message):
-        if body != b"" or tag or keys or properties or order_by or delay_level or flag:
+        is_plain = delay is None and deliver_at is None and wait_stored and body == b""
+        if tag or keys or properties or order_by or delay_level or flag or not is_plain:
             raise MessageInvalid("give a Message alone, or a topic with its details, not both")
         return message
     return Message(

@@ -20,7 +20,7 @@ from pocketmq.client import requests
 from pocketmq.client.composing import Composer, given_message
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.explain import explain_producer
-from pocketmq.client.hooks import Hook, Hooks, RecallContext
+from pocketmq.client.hooks import Hook, Hooks
 from pocketmq.client.instance import Instance
 from pocketmq.client.messages import (
     Delay,
@@ -33,30 +33,21 @@ from pocketmq.client.messages import (
 from pocketmq.client.namespaces import Namespace
 from pocketmq.client.outbox import Outbox
 from pocketmq.client.outgoing import BodyCodec, Selector
+from pocketmq.client.recalls import recall
 from pocketmq.client.room import Room
 from pocketmq.client.sending import ProducerOptions
 from pocketmq.client.soon import OnError
 from pocketmq.client.transactions import Check, CheckBack, Transaction
-from pocketmq.clock import SystemClock
-from pocketmq.errors import (
-    BrokerRefused,
-    ClientClosed,
-    ConfigError,
-    MessageInvalid,
-    RecallUnavailable,
-)
+from pocketmq.errors import ClientClosed, ConfigError, MessageInvalid
 from pocketmq.message import properties as names
 from pocketmq.message.flags import TRANSACTION_PREPARED
 from pocketmq.message.topics import CLIENT_GROUP_CHARS_MAX, group_problem
-from pocketmq.protocol.codes import RequestCode
-from pocketmq.protocol.requests.send import RecallRequest
 from pocketmq.protocol.requests.transactions import CheckTransactionRequest
 from pocketmq.security import Credentials
 
 if TYPE_CHECKING:
     from pocketmq.client.codecs.registry import Codec
 
-_now_ms = SystemClock.now_ms
 CheckFunction = TypeVar("CheckFunction", bound=Check)
 
 
@@ -237,9 +228,9 @@ class Producer:
         """Send a message and return when the broker has stored it.
 
         Give a topic and a body, or a `Message`. `queue` names one of the topic's queues. `codec`
-        makes this body, whatever the producer's do, and the message names it for its consumers.
-        `timeout` in seconds replaces the producer's own. Raise MessageInvalid, NoRoute, SendFailed
-        or SendTimeout; the last means that the message may be stored or not.
+        makes this body, whatever the producer's codecs do, and the message names it for its
+        consumers. `timeout` in seconds replaces the producer's own. Raise MessageInvalid, NoRoute,
+        SendFailed or SendTimeout; the last means that the message may be stored or not.
         """
         outbox = self._started()
         if (
@@ -272,6 +263,7 @@ class Producer:
         delay_level: int = 0,
         flag: int = 0,
         wait_stored: bool = True,
+        codec: Codec | str | None = None,
         on_error: OnError | None = None,
     ) -> Room:
         """Send without waiting. A message that cannot be sent is handed to `on_error`.
@@ -289,6 +281,7 @@ class Producer:
             and not (properties or order_by or delay_level or flag or self._selector)
             and delay is None
             and deliver_at is None
+            and codec is None
         ):
             out = self._composer.plain(message, body, tag, keys, wait_stored)
         else:
@@ -296,7 +289,7 @@ class Producer:
                 message, body, tag, keys, properties, order_by, delay, deliver_at, delay_level,
                 flag, wait_stored,
             )  # fmt: skip
-            out = self._composer.full(whole)
+            out = self._composer.full(whole, codec=codec)
         outbox.send_soon(out, whole, on_error)
         return outbox.room
 
@@ -310,6 +303,7 @@ class Producer:
         properties: Mapping[str, str] | None = None,
         order_by: str = "",
         flag: int = 0,
+        codec: Codec | str | None = None,
     ) -> None:
         """Send without an answer: fastest, and nobody knows whether it is stored.
 
@@ -319,10 +313,15 @@ class Producer:
         whole = given_message(
             message, body, tag, keys, properties, order_by, None, None, 0, flag, True
         )  # fmt: skip
-        await outbox.send_oneway(await outbox.composed(whole))
+        await outbox.send_oneway(await outbox.composed(whole, codec=codec))
 
     async def send_batch(
-        self, topic: str, messages: Iterable[Message | bytes | str], *, order_by: str = ""
+        self,
+        topic: str,
+        messages: Iterable[object],
+        *,
+        order_by: str = "",
+        codec: Codec | str | None = None,
     ) -> list[SendReceipt]:
         """Send many messages of one topic in as few requests as possible, to one queue.
 
@@ -340,7 +339,7 @@ class Producer:
                 )
             if message.delay is not None or message.deliver_at is not None or message.delay_level:
                 raise MessageInvalid("a delayed message cannot be in a batch; send it alone")
-            items.append(self._composer.full(message, compress=False, kind="batch"))
+            items.append(self._composer.full(message, compress=False, kind="batch", codec=codec))
         return await outbox.send_items(items, order_by) if items else []
 
     async def recall(self, receipt: SendReceipt | str, handle: str = "") -> str:
@@ -350,37 +349,7 @@ class Producer:
         RecallUnavailable when it is too late, or the broker does not do this.
         """
         outbox = self._started()
-        topic = receipt if isinstance(receipt, str) else receipt.topic
-        handle = handle if isinstance(receipt, str) else receipt.recall_handle
-        if not handle:
-            raise RecallUnavailable(
-                "there is no recall handle: only messages sent with delay= or deliver_at= to "
-                "RocketMQ 5.3.1 or later can be recalled"
-            )
-        wire_topic = self._composer.wire_topic(topic)
-        broker_name = requests.broker_of_handle(handle)
-        address = (await outbox.sender.lanes(wire_topic)).route.master(broker_name)
-        if address is None:
-            raise RecallUnavailable(f"the broker {broker_name} that has the message is not known")
-        started, error = _now_ms(), None
-        try:
-            answer = await self.instance.calls.ask(
-                address,
-                RequestCode.RECALL_MESSAGE,
-                RecallRequest(wire_topic, handle, self.wire_group),
-                step=f"the recall of a message of {topic}",
-            )
-        except BrokerRefused as refused:
-            error = refused
-            raise RecallUnavailable(str(refused)) from refused
-        finally:
-            if self.hooks:
-                key = receipt.message_id if isinstance(receipt, SendReceipt) else ""
-                cost_ms = _now_ms() - started
-                self.hooks.after_recall(
-                    RecallContext(self.group, self.client_id, topic, key, started, cost_ms, error)
-                )
-        return answer.fields.get("msgId", "")
+        return await recall(outbox, self.group, self.wire_group, receipt, handle)
 
     # -- transactions -----------------------------------------------------------------------
 
@@ -402,6 +371,7 @@ class Producer:
         keys: Keys = "",
         properties: Mapping[str, str] | None = None,
         flag: int = 0,
+        codec: Codec | str | None = None,
     ) -> Transaction:
         """A message that is sent if the body of `async with` succeeds, and not if it raises.
 
@@ -412,12 +382,12 @@ class Producer:
         whole = given_message(message, body, tag, keys, properties, "", None, None, 0, flag, True)
         if whole.delay is not None or whole.deliver_at is not None or whole.delay_level:
             raise MessageInvalid("a message in a transaction cannot be delayed as well")
-        return Transaction(self, lambda: self._send_half(whole))
+        return Transaction(self, lambda: self._send_half(whole, codec))
 
-    async def _send_half(self, message: Message) -> SendReceipt:
+    async def _send_half(self, message: Message, codec: Codec | str | None) -> SendReceipt:
         outbox = self._started()
         system = {names.TRANSACTION_PREPARED: "true", names.PRODUCER_GROUP: self.wire_group}
-        out = await outbox.composed(message, system=system, kind="transaction")
+        out = await outbox.composed(message, system=system, kind="transaction", codec=codec)
         out.sys_flag |= TRANSACTION_PREPARED
         return await outbox.send(out)
 
@@ -433,6 +403,7 @@ class Producer:
         keys: Keys = "",
         properties: Mapping[str, str] | None = None,
         order_by: str = "",
+        codec: Codec | str | None = None,
     ) -> ReceivedMessage:
         """Send a message and wait for a consumer's reply to it.
 
@@ -446,7 +417,7 @@ class Producer:
         whole = given_message(
             message, body, tag, keys, properties, order_by, None, None, 0, 0, True
         )
-        out = await outbox.composed(whole, system=system, kind="request")
+        out = await outbox.composed(whole, system=system, kind="request", codec=codec)
         return await requests.ask(self.instance, outbox.sender, out, correlation_id, timeout)
 
     async def reply(
@@ -455,6 +426,7 @@ class Producer:
         body: object = b"",
         *,
         properties: Mapping[str, str] | None = None,
+        codec: Codec | str | None = None,
     ) -> None:
         """Answer a message that was sent with `request`.
 
@@ -463,7 +435,9 @@ class Producer:
         self._started()
         message = Message(requests.reply_topic_of(request), body, properties=properties or {})
         system = requests.reply_properties(request)
-        out = self._composer.full(message, system=system, kind="reply", own_topic=False)
+        out = self._composer.full(
+            message, system=system, kind="reply", own_topic=False, codec=codec
+        )
         timeout_ms = self.options.send_timeout_ms
         await requests.reply(self.instance, self.wire_group, request, out, timeout_ms)
 

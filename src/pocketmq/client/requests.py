@@ -9,7 +9,6 @@ The broker finds the requester by its client id, so it must have sent a heartbea
 from __future__ import annotations
 
 import asyncio
-import base64
 import secrets
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +16,7 @@ from pocketmq.client.lanes import SEND_REPLY, Lane
 from pocketmq.client.messages import MessageQueue, ReceivedMessage
 from pocketmq.client.outgoing import Outgoing
 from pocketmq.client.pushes import CORRELATION_ID
-from pocketmq.errors import MessageInvalid, RecallUnavailable, RequestTimeout
+from pocketmq.errors import MessageInvalid, RequestTimeout
 from pocketmq.message import properties as names
 from pocketmq.message.topics import reply_topic
 from pocketmq.net.address import Address
@@ -107,18 +106,6 @@ async def reply(
         timeout_ms=timeout_ms,
         step=f"the reply to {request.message_id}",
     )
-
-
-def broker_of_handle(handle: str) -> str:
-    """The broker named in a recall handle. Raise RecallUnavailable when it is none."""
-    try:
-        text = base64.urlsafe_b64decode(handle + "=" * (-len(handle) % 4)).decode()
-        version, _, broker_name, _, _ = text.split(" ")
-    except ValueError:
-        raise RecallUnavailable(f"{handle[:80]!r} is not a recall handle") from None
-    if version != "v1":
-        raise RecallUnavailable(f"recall handles of version {version} are not known to this client")
-    return broker_name
 
 
 async def _address_of(instance: Instance, request: ReceivedMessage) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pocketmq.client.blocking.background import background
 from pocketmq.client.blocking.direct import DirectSends
 from pocketmq.client.blocking.facade import Facade, takes, waits
+from pocketmq.client.composing import given_message
 from pocketmq.client.messages import Delay, Keys, Message, MessageQueue, SendReceipt
 from pocketmq.client.outbox import Outbox
 from pocketmq.client.outgoing import Outgoing
@@ -113,9 +114,9 @@ class Producer(Facade[AsyncProducer]):
         """Send a message and return when the broker has stored it.
 
         Give a topic and a body, or a `Message`. `queue` names one of the topic's queues. `codec`
-        makes this body, whatever the producer's do, and the message names it for its consumers.
-        `timeout` in seconds replaces the producer's own. Raise MessageInvalid, NoRoute, SendFailed
-        or SendTimeout; the last means that the message may be stored or not.
+        makes this body, whatever the producer's codecs do, and the message names it for its
+        consumers. `timeout` in seconds replaces the producer's own. Raise MessageInvalid, NoRoute,
+        SendFailed or SendTimeout; the last means that the message may be stored or not.
         """
         inner = self._started()
         direct = self._direct
@@ -176,6 +177,7 @@ class Producer(Facade[AsyncProducer]):
         delay_level: int = 0,
         flag: int = 0,
         wait_stored: bool = True,
+        codec: Codec | str | None = None,
         on_error: OnError | None = None,
     ) -> None:
         """Send without waiting for the broker. While too many are unanswered, this waits.
@@ -185,22 +187,22 @@ class Producer(Facade[AsyncProducer]):
         """
         self._started()
         assert self._outbox is not None
-        whole = message if isinstance(message, Message) else None
-        if whole is None and (
-            properties or order_by or delay_level or flag or delay is not None or deliver_at
-        ):
-            assert isinstance(message, str)
-            whole = Message(
-                message, body, tag=tag, keys=keys, properties=properties or {}, order_by=order_by,
-                delay=delay, deliver_at=deliver_at, delay_level=delay_level, flag=flag,
-                wait_stored=wait_stored,
-            )  # fmt: skip
         composer = self._outbox.composer
-        if whole is not None:
-            out = composer.full(whole)
-        else:
-            assert isinstance(message, str)
+        whole = None
+        if (
+            type(message) is str
+            and not (properties or order_by or delay_level or flag)
+            and delay is None
+            and deliver_at is None
+            and codec is None
+        ):
             out = composer.plain(message, body, tag, keys, wait_stored)
+        else:
+            whole = given_message(
+                message, body, tag, keys, properties, order_by, delay, deliver_at, delay_level,
+                flag, wait_stored,
+            )  # fmt: skip
+            out = composer.full(whole, codec=codec)
         with self._handed:
             while len(self._handed_over) >= HANDED_OVER_MAX:
                 self._handed.wait()
@@ -274,6 +276,7 @@ class Producer(Facade[AsyncProducer]):
         keys: Keys = "",
         properties: Mapping[str, str] | None = None,
         flag: int = 0,
+        codec: Codec | str | None = None,
     ) -> Transaction:
         """A message that is sent if the body of `with` succeeds, and not if it raises.
 
@@ -282,7 +285,9 @@ class Producer(Facade[AsyncProducer]):
         """
         inner = self._started()
         return Transaction(
-            inner.transaction(message, body, tag=tag, keys=keys, properties=properties, flag=flag)
+            inner.transaction(
+                message, body, tag=tag, keys=keys, properties=properties, flag=flag, codec=codec
+            )
         )
 
     # -- looking ----------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from bench.generator import Window, run_load
+from bench.generator import Window, cores, run_load
 from bench.measure import Plan
 from bench.peers import PULL_TOPIC, TOPIC, PocketMQPeer, prepare_topics
 from bench.rows import BATCH, SQL, SoloResult, SoloRow, Work
@@ -27,7 +27,7 @@ _FILTERED: Final = replace(_PULL, extra=("--filter", _FILTER))
 def measure_models(plan: Plan) -> list[SoloResult]:
     """Batches beside single sends; filtered pulls beside unfiltered ones."""
     settings = ("enablePropertyFilter=true",)
-    peer = PocketMQPeer(plan.directory / "models", settings=settings)
+    peer = PocketMQPeer(plan.directory / "models", cores(), settings=settings)
     try:
         peer.wait_for_first_send()
         prepare_topics(peer)

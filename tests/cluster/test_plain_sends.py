@@ -19,6 +19,7 @@ from tests.support.waiting import until
 from pocketmq import _speedups
 from pocketmq.broker.app import BrokerApp
 from pocketmq.clock import ManualClock
+from pocketmq.message.batch import encode_batch
 from pocketmq.message.ids import new_unique_key
 from pocketmq.net import Address, Connection
 from pocketmq.protocol.command import Command
@@ -44,11 +45,21 @@ _PROPERTIES = (
     "",
 )
 
-_BODIES: dict[object, bytes] = {"small": b"y" * 1024, "large": b"x" * 65_537, "big": b"z" * 60_000}
+_ITEM = (7, b"one of many", b"TAGS\x01TagA\x02UNIQ_KEY\x017F0000010B2C18B4AAC28B5E1F2A0002\x02")
+_BODIES: dict[object, bytes] = {
+    "small": b"y" * 1024,
+    "large": b"x" * 65_537,
+    "big": b"z" * 60_000,
+    "batch": encode_batch([_ITEM, (0, b"", b""), (-1, b"no text \xff", b"\xff"), _ITEM]),
+    "long batch": encode_batch([(0, b"z" * 1024, b"")] * 50),
+    "longer batch": encode_batch([_ITEM] * 300),
+    "cut batch": encode_batch([_ITEM] * 5)[:-1],
+    "spoilt batch": encode_batch([_ITEM] * 2 + [(0, b"x", b"y")])[:-2] + b"\x00y",
+}
 
 _odd = st.fixed_dictionaries(
     {
-        "code": st.sampled_from((310, 310, 310, 310, 310, 310, 310, 10, 34)),
+        "code": st.sampled_from((310, 310, 310, 310, 310, 310, 310, 320, 320, 10, 34)),
         "serialization": st.integers(0, 1),
         "flag": st.sampled_from((0, 0, 0, 0, 2, 1)),
         "topic": st.sampled_from(("orders", "orders", "orders", "other", "Größe")),
@@ -56,7 +67,8 @@ _odd = st.fixed_dictionaries(
         "sys_flag": st.sampled_from((0, 0, 0, 1, 2, 0x10, 0x300, 0x40, 4)),
         "batch": st.sampled_from((False, False, False, False, True)),
         "properties": st.sampled_from(_PROPERTIES[:1] * 12 + _PROPERTIES),
-        "body": st.binary(max_size=50) | st.sampled_from(("small", "large")),
+        "body": st.binary(max_size=50)
+        | st.sampled_from(("small", "large", "batch", "longer batch", "cut batch", "spoilt batch")),
         "extra": st.sampled_from(({}, {}, {}, {}, {"ns": "n"}, {"j": "2", "k": "true", "l": "5"})),
     }
 )
@@ -75,10 +87,24 @@ _plain = st.fixed_dictionaries(
         "extra": st.sampled_from(({}, {"j": "2", "k": "true", "l": "5"})),
     }
 )
+_batches = st.fixed_dictionaries(
+    {
+        "code": st.just(320),
+        "serialization": st.integers(0, 1),
+        "flag": st.sampled_from((0, 0, 2)),
+        "topic": st.sampled_from(("orders", "orders", "other", "Größe")),
+        "queue": st.sampled_from((0, 0, 1)),
+        "sys_flag": st.sampled_from((0, 1, 2, 0x300)),
+        "batch": st.booleans(),
+        "properties": st.sampled_from(_PROPERTIES[:4]),
+        "body": st.sampled_from(("batch", "batch", "long batch", "longer batch", "cut batch")),
+        "extra": st.sampled_from(({}, {"j": "2", "k": "true", "l": "5"})),
+    }
+)
 # So much in one read that the log has to make room in the middle of it, and to begin a new file.
 _MUCH: list[dict[str, Any]] = [
     {
-        "code": 310,
+        "code": 320 if body == "long batch" else 310,
         "serialization": 1,
         "flag": 0,
         "topic": "orders",
@@ -89,14 +115,14 @@ _MUCH: list[dict[str, Any]] = [
         "body": body,
         "extra": {},
     }
-    for body in ("small", "big") * 80
+    for body in ("small", "big", "long batch") * 60
 ]
 _cuts = st.lists(st.integers(1, 8000), max_size=12)
-_sends = _plain | _plain | _plain | _plain | _odd
+_sends = _plain | _plain | _plain | _batches | _odd
 
 
 def frame(opaque: int, send: dict[str, Any]) -> bytes:
-    """One request. Codes other than 310 get fields that do not suit them, and are refused."""
+    """One request. Codes 10 and 34 get fields that do not suit them, and are refused."""
     fields = {
         "a": "producers", "b": send["topic"], "c": "TBW102", "d": "4", "e": str(send["queue"]),
         "f": str(send["sys_flag"]), "g": "1700000000000", "h": "7", "i": send["properties"],

@@ -2,7 +2,8 @@
 """Writing the answers of sends and pulls; the meaning is in protocol/replies.py."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from .big_endian cimport store32
@@ -22,10 +23,25 @@ def encode_send_reply(
     if not tails_of(&tails, store_host, json_tail, binary_tail, version):
         return None
     size = put_send_reply(
-        buffer, &tails, serialization, opaque, log_offset, queue_id, queue_offset,
+        buffer, &tails, serialization, opaque, log_offset, NULL, 1, queue_id, queue_offset,
         <const uint8_t*>PyBytes_AS_STRING(unique_key), PyBytes_GET_SIZE(unique_key), code,
     )
     return PyBytes_FromStringAndSize(<const char*>buffer, size) if size else None
+
+
+def message_ids(bytes store_host, int64_t log_offset, list sizes):
+    """The ids of records that follow each other from `log_offset` on, with commas between."""
+    cdef const uint8_t* host = <const uint8_t*>PyBytes_AS_STRING(store_host)
+    cdef Py_ssize_t host_size = PyBytes_GET_SIZE(store_host)
+    cdef bytes result = PyBytes_FromStringAndSize(NULL, len(sizes) * (2 * host_size + 17))
+    cdef uint8_t* out = <uint8_t*>PyBytes_AS_STRING(result)
+    cdef Py_ssize_t used = 0
+    for size in sizes:
+        used += put_message_id(out + used, host, host_size, log_offset)
+        out[used] = 44
+        used += 1
+        log_offset += <int64_t>size
+    return PyUnicode_DecodeUTF8(<const char*>out, used - 1 if used else 0, NULL)
 
 
 cdef bint tails_of(Tails* tails, bytes store_host, bytes json_tail, bytes binary_tail, int version):
@@ -41,10 +57,14 @@ cdef bint tails_of(Tails* tails, bytes store_host, bytes json_tail, bytes binary
 
 
 cdef Py_ssize_t put_send_reply(
-    uint8_t* buffer, Tails* tails, int serialization, int opaque, int64_t log_offset, int queue_id,
-    int64_t queue_offset, const uint8_t* key, Py_ssize_t key_size, int code,
+    uint8_t* buffer, Tails* tails, int serialization, int opaque, int64_t log_offset,
+    const int32_t* sizes, Py_ssize_t count, int queue_id, int64_t queue_offset, const uint8_t* key,
+    Py_ssize_t key_size, int code,
 ) noexcept nogil:
-    """Write the answer of a stored message; 0 when the key is too long or needs escaping."""
+    """Write the answer of `count` stored messages; 0 when the key is too long or needs escaping.
+
+    The records of these `sizes` follow each other from `log_offset` on; the last size is not read.
+    """
     cdef Py_ssize_t tail_size, i, used
     cdef uint8_t* out = buffer + 8
     cdef uint8_t* ext
@@ -65,8 +85,9 @@ cdef Py_ssize_t put_send_reply(
         ext[0] = 0
         ext[1] = 5
         memcpy(ext + 2, b"msgId", 5)
-        store32(ext + 7, tails.host_size * 2 + 16)
-        used = 11 + put_message_id(ext + 11, tails.host, tails.host_size, log_offset)
+        used = put_message_ids(ext + 11, tails, log_offset, sizes, count)
+        store32(ext + 7, used)
+        used += 11
         used += put_entry(ext + used, b"queueId", 7, queue_id)
         used += put_entry(ext + used, b"queueOffset", 11, queue_offset)
         if key_size:
@@ -87,7 +108,7 @@ cdef Py_ssize_t put_send_reply(
         used = put(out, b'{"code":', 8)
         used += put_number(out + used, code)
         used += put(out + used, b',"extFields":{"msgId":"', 23)
-        used += put_message_id(out + used, tails.host, tails.host_size, log_offset)
+        used += put_message_ids(out + used, tails, log_offset, sizes, count)
         used += put(out + used, b'","queueId":"', 13)
         used += put_number(out + used, queue_id)
         used += put(out + used, b'","queueOffset":"', 17)
@@ -232,6 +253,17 @@ cdef inline Py_ssize_t put_entry(
     size = put_number(out + 6 + key_size, value)
     store32(out + 2 + key_size, size)
     return 6 + key_size + size
+
+
+cdef Py_ssize_t put_message_ids(
+    uint8_t* out, const Tails* tails, int64_t log_offset, const int32_t* sizes, Py_ssize_t count
+) noexcept nogil:
+    cdef Py_ssize_t i, used = put_message_id(out, tails.host, tails.host_size, log_offset)
+    for i in range(count - 1):
+        log_offset += sizes[i]
+        out[used] = 44
+        used += 1 + put_message_id(out + used + 1, tails.host, tails.host_size, log_offset)
+    return used
 
 
 cdef Py_ssize_t put_message_id(

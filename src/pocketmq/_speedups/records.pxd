@@ -33,6 +33,16 @@ cdef inline Span span(const void* p, Py_ssize_t size) noexcept nogil:
     return result
 
 
+cdef enum:
+    ITEM_BYTES_MIN = 22
+
+
+cdef Py_ssize_t fixed_bytes(const Draft* draft) noexcept nogil
+cdef Py_ssize_t read_item(const uint8_t* p, Py_ssize_t left, Draft* draft) noexcept nogil
+cdef void put_items(
+    uint8_t* target, Py_ssize_t position, Py_ssize_t limit, const uint8_t* items, Py_ssize_t left,
+    Draft* draft,
+) noexcept nogil
 cdef Py_ssize_t put_record(
     uint8_t* target, Py_ssize_t position, Py_ssize_t limit, const Draft* draft
 ) noexcept nogil

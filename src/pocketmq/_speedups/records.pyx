@@ -18,9 +18,6 @@ cdef uint32_t MAGIC_BLANK = 0xCBD43194
 cdef int RECORD_BYTES_MIN = 91
 cdef int KEY_BYTES = 20
 
-cdef enum:
-    ITEM_BYTES_MIN = 22
-
 
 def write_record(
     target,
@@ -87,8 +84,7 @@ cdef Py_ssize_t put_record(
     cdef Py_ssize_t size
     cdef int32_t sys_flag = draft.sys_flag & ~0x30
     cdef uint8_t* p
-    size = 75 + (draft.magic == MAGIC_V2) + draft.born_host.size + draft.store_host.size
-    size += draft.body.size + draft.topic.size + draft.properties.size + draft.suffix.size
+    size = fixed_bytes(draft) + draft.body.size + draft.properties.size + draft.suffix.size
     if position < 0 or position + size + 8 > limit:
         return -size
     if draft.born_host.size == 20:
@@ -152,7 +148,7 @@ def write_batch(
     cdef Py_buffer room, items
     cdef Draft draft
     cdef const uint8_t* p
-    cdef Py_ssize_t left, size, body_bytes, total = 0, fixed
+    cdef Py_ssize_t left, size, total = 0, fixed
     cdef list sizes = []
     draft.store_ms = store_timestamp_ms
     draft.magic = magic
@@ -165,22 +161,14 @@ def write_batch(
     draft.prepared_offset = 0
     draft.topic = span(PyBytes_AS_STRING(topic), PyBytes_GET_SIZE(topic))
     draft.suffix = span(NULL, 0)
-    fixed = 75 + (magic == MAGIC_V2) + draft.born_host.size + draft.store_host.size
-    fixed += draft.topic.size - ITEM_BYTES_MIN
     PyObject_GetBuffer(batch, &items, PyBUF_SIMPLE)
     try:
         p = <const uint8_t*>items.buf
         left = items.len
+        fixed = fixed_bytes(&draft) - ITEM_BYTES_MIN
         while left:
-            if left < ITEM_BYTES_MIN:
-                return None
-            size = load32(p)
-            body_bytes = load32(p + 16)
-            if size < ITEM_BYTES_MIN or size > left or body_bytes < 0:
-                return None
-            if body_bytes > size - ITEM_BYTES_MIN:
-                return None
-            if load16(p + 20 + body_bytes) != size - ITEM_BYTES_MIN - body_bytes:
+            size = read_item(p, left, &draft)
+            if size == 0:
                 return None
             sizes.append(size + fixed)
             total += size + fixed
@@ -191,23 +179,11 @@ def write_batch(
             limit = min(limit, room.len)
             if position < 0 or position + total + 8 > limit:
                 return -total
-            p = <const uint8_t*>items.buf
-            left = items.len
-            while left:
-                size = load32(p)
-                body_bytes = load32(p + 16)
-                draft.log_offset = log_offset
-                draft.queue_offset = queue_offset
-                draft.flag = load32(p + 12)
-                draft.body = span(p + 20, body_bytes)
-                draft.body_crc = checksum(p + 20, body_bytes) & 0x7FFFFFFF
-                draft.properties = span(p + 22 + body_bytes, size - ITEM_BYTES_MIN - body_bytes)
-                put_record(<uint8_t*>room.buf, position, limit, &draft)
-                position += size + fixed
-                log_offset += size + fixed
-                queue_offset += 1
-                p += size
-                left -= size
+            draft.log_offset = log_offset
+            draft.queue_offset = queue_offset
+            put_items(
+                <uint8_t*>room.buf, position, limit, <const uint8_t*>items.buf, items.len, &draft
+            )
         finally:
             PyBuffer_Release(&room)
         return sizes
@@ -215,32 +191,48 @@ def write_batch(
         PyBuffer_Release(&items)
 
 
-def message_ids(bytes store_host, int64_t log_offset, list sizes):
-    """The ids of records that follow each other from `log_offset` on, with commas between."""
-    cdef const char* digits = b"0123456789ABCDEF"
-    cdef const uint8_t* host = <const uint8_t*>PyBytes_AS_STRING(store_host)
-    cdef Py_ssize_t host_size = PyBytes_GET_SIZE(store_host), i
-    cdef Py_ssize_t length = len(sizes) * (2 * host_size + 17) - 1
-    cdef bytes result
-    cdef char* out
-    cdef int shift
-    if not sizes:
-        return ""
-    result = PyBytes_FromStringAndSize(NULL, length)
-    out = PyBytes_AS_STRING(result)
-    for size in sizes:
-        if out != PyBytes_AS_STRING(result):
-            out[0] = 44
-            out += 1
-        for i in range(host_size):
-            out[2 * i] = digits[host[i] >> 4]
-            out[2 * i + 1] = digits[host[i] & 15]
-        out += 2 * host_size
-        for shift in range(60, -4, -4):
-            out[0] = digits[(log_offset >> shift) & 15]
-            out += 1
-        log_offset += <int64_t>size
-    return PyUnicode_DecodeUTF8(PyBytes_AS_STRING(result), length, NULL)
+cdef inline Py_ssize_t fixed_bytes(const Draft* draft) noexcept nogil:
+    """The bytes of a record without body, properties and suffix."""
+    return (
+        75 + (draft.magic == MAGIC_V2) + draft.born_host.size + draft.store_host.size
+        + draft.topic.size
+    )
+
+
+cdef Py_ssize_t read_item(const uint8_t* p, Py_ssize_t left, Draft* draft) noexcept nogil:
+    """Draft the record of the batch item at `p`; return the item's bytes, 0 when it is not whole."""
+    cdef Py_ssize_t size, body_bytes
+    if left < ITEM_BYTES_MIN:
+        return 0
+    size = load32(p)
+    body_bytes = load32(p + 16)
+    if size < ITEM_BYTES_MIN or size > left or body_bytes < 0:
+        return 0
+    if body_bytes > size - ITEM_BYTES_MIN:
+        return 0
+    if load16(p + 20 + body_bytes) != size - ITEM_BYTES_MIN - body_bytes:
+        return 0
+    draft.flag = load32(p + 12)
+    draft.body = span(p + 20, body_bytes)
+    draft.properties = span(p + 22 + body_bytes, size - ITEM_BYTES_MIN - body_bytes)
+    return size
+
+
+cdef void put_items(
+    uint8_t* target, Py_ssize_t position, Py_ssize_t limit, const uint8_t* items, Py_ssize_t left,
+    Draft* draft,
+) noexcept nogil:
+    """Write a record for each item of a batch that is whole and fits."""
+    cdef Py_ssize_t size, record
+    while left:
+        size = read_item(items, left, draft)
+        draft.body_crc = checksum(draft.body.p, draft.body.size) & 0x7FFFFFFF
+        record = put_record(target, position, limit, draft)
+        position += record
+        draft.log_offset += record
+        draft.queue_offset += 1
+        items += size
+        left -= size
 
 
 cdef inline uint8_t* put_span(uint8_t* p, Span part) noexcept nogil:

@@ -13,15 +13,18 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp
 
-from .answers cimport ANSWER_BYTES_MAX, Tails, put_send_reply, tails_of
+from .answers cimport ANSWER_BYTES_MAX, ID_BYTES_MAX, Tails, put_send_reply, tails_of
 from .big_endian cimport load16, load32
 from .crc cimport checksum
 from .heads cimport Entry, Head, SendHead, read_binary, read_json, read_send, unescape
 from .properties cimport NO_WAIT, REWRITE, SPECIAL, UNTERMINATED, scan_marks
-from .records cimport Draft, put_record, span
+from .records cimport Draft, Span, fixed_bytes, put_items, put_record, read_item, span
 
 cdef enum:
     SEND_MESSAGE_V2 = 310
+    SEND_BATCH_MESSAGE = 320
+    ITEMS_MAX = 256
+    BATCH_TOPIC_BYTES_MAX = 127
     FLAG_RESPONSE = 1
     FLAG_ONEWAY = 2
     COMPRESSION_FLAGS = 0x1 | 0x700
@@ -62,6 +65,7 @@ cdef class PlainSends:
     cdef Py_ssize_t frame_bytes_max
     cdef uint8_t* answers
     cdef Py_ssize_t room
+    cdef int32_t sizes[ITEMS_MAX]
 
     def __init__(
         self, dict lanes, bytes store_host, bytes suffix, bytes json_tail, bytes binary_tail,
@@ -86,13 +90,13 @@ cdef class PlainSends:
     ):
         """Write records at `at` for the frames of `data` from `position` on, until one is odd.
 
-        Return (position behind the last frame taken, bytes written, room the next record needs or
-        0, frames taken, encoded answers).
+        Return (position behind the last frame taken, bytes written, room that the next frame's
+        records need or 0, frames taken, encoded answers).
         """
         cdef const uint8_t* base = <const uint8_t*>PyBytes_AS_STRING(data)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
         cdef Py_ssize_t needed = 0, written = 0, used = 0, count = 0
-        cdef Py_ssize_t length, answer, record
+        cdef Py_ssize_t length, answer, record, items
         cdef Py_buffer room
         cdef Draft draft
         cdef uint8_t unescaped[ESCAPED_BYTES_MAX]
@@ -100,7 +104,7 @@ cdef class PlainSends:
         cdef int64_t lane_messages = 0, lane_bytes = 0
         cdef int32_t opaque = 0
         cdef int serialization = 0
-        cdef bint oneway = False
+        cdef bint oneway = False, batch = False
         cdef const uint8_t* key
         cdef Py_ssize_t key_size
         cdef int32_t queue_id
@@ -108,15 +112,14 @@ cdef class PlainSends:
         draft.store_host = span(self.tails.host, self.tails.host_size)
         draft.store_ms = now_ms
         draft.prepared_offset = 0
-        draft.suffix = span(PyBytes_AS_STRING(self.suffix), PyBytes_GET_SIZE(self.suffix))
         PyObject_GetBuffer(target, &room, PyBUF_SIMPLE | PyBUF_WRITABLE)
         try:
             limit = min(limit, room.len)
             while True:
                 length = read_plain(
                     base + position, size - position, self.frame_bytes_max, self.is_sync,
-                    unescaped, draft.suffix.size, &draft, &opaque, &serialization, &oneway, &key,
-                    &key_size,
+                    unescaped, PyBytes_GET_SIZE(self.suffix), &draft, &opaque, &serialization,
+                    &oneway, &batch, &key, &key_size,
                 )
                 if length == 0 or not is_text(draft.properties.p, draft.properties.size):
                     break
@@ -135,25 +138,36 @@ cdef class PlainSends:
                 if draft.queue_offset < 0:
                     break
                 draft.log_offset = log_offset + written
+                items = 1
+                if batch:
+                    items = self.measure(&draft)
+                    if items == 0:
+                        break
                 answer = 0
                 if not oneway:
-                    self.make_room(used)
+                    self.make_room(used + (items - 1) * ID_BYTES_MAX)
                     answer = put_send_reply(
                         self.answers + used, &self.tails, serialization, opaque, draft.log_offset,
-                        queue_id, draft.queue_offset, key, key_size, 0,
+                        self.sizes, items, queue_id, draft.queue_offset, key, key_size, 0,
                     )
                     if answer == 0:
                         break
-                draft.body_crc = checksum(draft.body.p, draft.body.size) & CRC_MASK
-                record = put_record(<uint8_t*>room.buf, at + written, limit, &draft)
+                if batch:
+                    record = self.put_batch(<uint8_t*>room.buf, at + written, limit, &draft, items)
+                else:
+                    draft.suffix = span(
+                        PyBytes_AS_STRING(self.suffix), PyBytes_GET_SIZE(self.suffix)
+                    )
+                    draft.body_crc = checksum(draft.body.p, draft.body.size) & CRC_MASK
+                    record = put_record(<uint8_t*>room.buf, at + written, limit, &draft)
                 if record < 0:
                     needed = -record
                     break
-                lane.next_offsets[queue_id] = draft.queue_offset + 1
+                lane.next_offsets[queue_id] += items
                 written += record
                 used += answer
                 count += 1
-                lane_messages += 1
+                lane_messages += items
                 lane_bytes += record
                 position += length
         finally:
@@ -203,15 +217,49 @@ cdef class PlainSends:
             index += 1
         return index, written, 0, messages, left
 
+    cdef Py_ssize_t measure(self, Draft* draft) noexcept:
+        """Note the sizes of the records of a batch; return how many, 0 when it is no plain batch."""
+        cdef const uint8_t* p = draft.body.p
+        cdef Py_ssize_t left = draft.body.size, fixed, size
+        cdef Py_ssize_t items = 0
+        cdef Draft item = draft[0]
+        fixed = fixed_bytes(draft)
+        if draft.topic.size > BATCH_TOPIC_BYTES_MAX:
+            return 0
+        while left:
+            size = read_item(p, left, &item) if items < ITEMS_MAX else 0
+            if size == 0:
+                return 0
+            self.sizes[items] = <int32_t>(fixed + item.body.size + item.properties.size)
+            items += 1
+            p += size
+            left -= size
+        return items
+
+    cdef Py_ssize_t put_batch(
+        self, uint8_t* target, Py_ssize_t position, Py_ssize_t limit, Draft* draft,
+        Py_ssize_t items,
+    ) noexcept:
+        """Write the records of a batch that was measured; return their bytes, or minus them."""
+        cdef Py_ssize_t total = 0, i
+        for i in range(items):
+            total += self.sizes[i]
+        if position < 0 or position + total + 8 > limit:
+            return -total
+        draft.suffix = span(NULL, 0)
+        put_items(target, position, limit, draft.body.p, draft.body.size, draft)
+        return total
+
     cdef int make_room(self, Py_ssize_t used) except -1:
         """Let one more answer fit behind the first `used` bytes."""
         cdef uint8_t* grown
+        cdef Py_ssize_t room = used * 2 + 64 * ANSWER_BYTES_MAX
         if self.room - used < ANSWER_BYTES_MAX:
-            grown = <uint8_t*>realloc(self.answers, self.room * 2 + 64 * ANSWER_BYTES_MAX)
+            grown = <uint8_t*>realloc(self.answers, room)
             if grown == NULL:
                 raise MemoryError
             self.answers = grown
-            self.room = self.room * 2 + 64 * ANSWER_BYTES_MAX
+            self.room = room
         return 0
 
 
@@ -241,15 +289,18 @@ cdef bint is_text(const uint8_t* p, Py_ssize_t size):
 cdef Py_ssize_t read_plain(
     const uint8_t* p, Py_ssize_t size, Py_ssize_t frame_bytes_max, bint is_sync,
     uint8_t* unescaped, Py_ssize_t suffix_size, Draft* draft, int32_t* opaque, int* serialization,
-    bint* oneway, const uint8_t** key, Py_ssize_t* key_size,
+    bint* oneway, bint* batch, const uint8_t** key, Py_ssize_t* key_size,
 ) noexcept nogil:
-    """Draft the record of the frame at `p`; return the frame's bytes, 0 when it is not plain."""
+    """Draft the record of the frame at `p`; return the frame's bytes, 0 when it is not plain.
+
+    Of a batch this is the envelope, its body the items.
+    """
     cdef uint32_t word
     cdef Py_ssize_t length, header, i
     cdef Head head
     cdef SendHead send
     cdef Entry* entry
-    cdef int marks
+    cdef int marks, code
     if size < 32:
         return 0
     length = <uint32_t>load32(p) + <Py_ssize_t>4
@@ -260,16 +311,24 @@ cdef Py_ssize_t read_plain(
     serialization[0] = word >> 24
     # A look at the code spares other requests from being parsed twice.
     if serialization[0] == 0:
-        if memcmp(p + 8, b'{"code":310,', 12) != 0 or not read_json(p + 8, p + 8 + header, &head):
+        if memcmp(p + 8, b'{"code":3', 9) != 0 or memcmp(p + 18, b"0,", 2) != 0:
+            return 0
+        if not read_json(p + 8, p + 8 + header, &head):
             return 0
     elif serialization[0] == 1:
-        if load16(p + 8) != SEND_MESSAGE_V2 or not read_binary(p + 8, p + 8 + header, &head):
+        code = load16(p + 8)
+        if code != SEND_MESSAGE_V2 and code != SEND_BATCH_MESSAGE:
+            return 0
+        if not read_binary(p + 8, p + 8 + header, &head):
             return 0
     else:
         return 0
-    if head.code != SEND_MESSAGE_V2 or head.flag & FLAG_RESPONSE or not read_send(&head, &send):
+    batch[0] = head.code == SEND_BATCH_MESSAGE
+    if not batch[0] and head.code != SEND_MESSAGE_V2:
         return 0
-    if send.batch or send.sys_flag & ~(COMPRESSION_FLAGS | MULTI_TAGS) or send.queue_id < 0:
+    if head.flag & FLAG_RESPONSE or not read_send(&head, &send):
+        return 0
+    if send.batch and not batch[0] or send.sys_flag & ~(COMPRESSION_FLAGS | MULTI_TAGS) or send.queue_id < 0:
         return 0
     for i in range(3):
         entry = send.by_letter[i]

@@ -75,8 +75,8 @@ _PROCESS_TOKEN = secrets.randbits(32)
 _CLASS_TOKEN = secrets.randbits(32)
 
 
-if _speedups.has("records"):
-    from pocketmq._speedups.records import message_ids as offset_message_ids
+if _speedups.has("answers"):
+    from pocketmq._speedups.answers import message_ids as offset_message_ids
 else:
     offset_message_ids = offset_message_ids_plain
 

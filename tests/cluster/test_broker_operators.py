@@ -18,6 +18,7 @@ from pocketmq.protocol.bodies.java_properties import parse_properties
 from pocketmq.protocol.bodies.offsets import ConsumerOffsets, DelayOffsets
 from pocketmq.protocol.bodies.pop import MessageRequestModes
 from pocketmq.protocol.bodies.queues import MessageQueue
+from pocketmq.protocol.bodies.replicas import ReplicationStatus
 from pocketmq.protocol.bodies.stats import (
     BrokerConsumeStats,
     BrokerStats,
@@ -197,10 +198,14 @@ async def test_the_runtime_table_has_every_key_of_apaches(broker: BrokerApp, pee
     assert table["remainHowManyDataToFlush"].endswith("B")
 
 
-async def test_a_broker_without_replicas_says_so(peer: Peer) -> None:
-    answer = await peer.call(RequestCode.GET_BROKER_HA_STATUS)
-    assert answer.code == ResponseCode.SYSTEM_ERROR
-    assert answer.remark == "this broker has no replicas"
+async def test_a_broker_without_replicas_says_where_its_log_ends(
+    broker: BrokerApp, peer: Peer
+) -> None:
+    await filled(broker, peer, 2)
+    status = ReplicationStatus.from_json((await peer.call(RequestCode.GET_BROKER_HA_STATUS)).body)
+    end = broker.running.store.log_end
+    assert status == ReplicationStatus(master=True, master_commit_log_max_offset=end)
+    assert end > 0
 
 
 # -- settings ----------------------------------------------------------------------------------

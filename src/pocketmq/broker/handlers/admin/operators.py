@@ -11,6 +11,7 @@ from pocketmq.broker.handlers.admin.config import ConfigHandler, live_settings
 from pocketmq.broker.handlers.admin.consumers import ConsumersHandler
 from pocketmq.broker.handlers.admin.dumps import DumpsHandler
 from pocketmq.broker.handlers.admin.progress import Progress
+from pocketmq.broker.handlers.admin.refusals import RefusalsHandler
 from pocketmq.broker.handlers.admin.relays import RelaysHandler
 from pocketmq.broker.handlers.admin.resets import ResetsHandler
 from pocketmq.broker.handlers.admin.runtime import RuntimeHandler
@@ -105,4 +106,5 @@ def operator_handlers(
         ),
         CleaningHandler(services.retention, tables.topics, store),
         DumpsHandler(tables.offsets, tables.delays),
+        RefusalsHandler(),
     ]

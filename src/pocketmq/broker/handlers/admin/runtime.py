@@ -14,11 +14,11 @@ from pocketmq.broker.config import BrokerConfig
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.state.statistics import LATENCY_LIMITS_MS, Rates, Statistics
 from pocketmq.clock import Clock
-from pocketmq.errors import Refused
 from pocketmq.net import Connection, Handler
 from pocketmq.net.connection import Served
+from pocketmq.protocol.bodies.replicas import ReplicationStatus
 from pocketmq.protocol.bodies.tables import KvTable
-from pocketmq.protocol.codes import WIRE_VERSION, RequestCode, ResponseCode, version_name
+from pocketmq.protocol.codes import WIRE_VERSION, RequestCode, version_name
 from pocketmq.protocol.command import Command
 from pocketmq.store import MessageStore
 
@@ -82,8 +82,9 @@ class RuntimeHandler:
         return command.reply(body=KvTable(table).to_json())
 
     def replication(self, connection: Connection, command: Command) -> Command:
-        """The state of replicas; there is none, as in a broker without a replication service."""
-        raise Refused(ResponseCode.SYSTEM_ERROR, "this broker has no replicas")
+        """Where the log ends, and that no replica follows it."""
+        status = ReplicationStatus(master_commit_log_max_offset=self._store.stats().log_end)
+        return command.reply(body=status.to_json())
 
     def _identity(self) -> Iterator[tuple[str, object]]:
         seconds = max(self._clock.now_ms() - self._started_ms, 0) // 1000

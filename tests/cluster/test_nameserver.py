@@ -474,5 +474,6 @@ async def test_other_codes_are_not_supported(client: RawPeer) -> None:
     answer = await ask(client, RequestCode.SEND_MESSAGE_V2)
     assert (answer.code, answer.remark) == (
         3,
-        "request code 310 is not supported by this name server",
+        "request code 310 (SEND_MESSAGE_V2) is not supported: a broker answers this, not a name "
+        "server; clusterList shows the brokers' addresses",
     )

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pocketmq.lazy import loader
+
 if TYPE_CHECKING:
     from pocketmq import errors as errors
     from pocketmq.client.allocation import ByConfig as ByConfig
@@ -88,19 +90,15 @@ _PLACES = {
 __all__ = ["__version__", "errors", *_PLACES]
 
 
-if not TYPE_CHECKING:  # a type checker that saw this would take any name to be there
+if not TYPE_CHECKING:
+    _load = loader(__name__, _PLACES)
 
     def __getattr__(name: str) -> Any:
-        from importlib import import_module
-
         if name == "errors":
+            from importlib import import_module
+
             return import_module("pocketmq.errors")
-        place = _PLACES.get(name)
-        if place is None:
-            raise AttributeError(f"module 'pocketmq' has no attribute {name!r}")
-        value = getattr(import_module(place), name)
-        globals()[name] = value
-        return value
+        return _load(name)
 
 
 def __dir__() -> list[str]:

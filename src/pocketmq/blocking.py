@@ -12,8 +12,9 @@ open at the interpreter's exit is closed then.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pocketmq.lazy import loader
 
 if TYPE_CHECKING:
     from pocketmq.client.blocking.background import close_all as close_all
@@ -38,13 +39,8 @@ _PLACES = {
 __all__ = [*_PLACES]
 
 
-def __getattr__(name: str) -> Any:
-    place = _PLACES.get(name)
-    if place is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(place), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:
+    __getattr__ = loader(__name__, _PLACES)
 
 
 def __dir__() -> list[str]:

@@ -15,24 +15,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pocketmq.lazy import loader
+
 if TYPE_CHECKING:
-    from pocketmq.errors import NotSettled
-    from pocketmq.testing.broker_clock import BrokerClock
-    from pocketmq.testing.faults import Fault, Faults
-    from pocketmq.testing.local_broker import LocalBroker, broker
-    from pocketmq.testing.messages import StoredMessage
+    from pocketmq.errors import NotSettled as NotSettled
+    from pocketmq.testing.broker_clock import BrokerClock as BrokerClock
+    from pocketmq.testing.faults import Fault as Fault
+    from pocketmq.testing.faults import Faults as Faults
+    from pocketmq.testing.local_broker import LocalBroker as LocalBroker
+    from pocketmq.testing.local_broker import broker as broker
+    from pocketmq.testing.messages import StoredMessage as StoredMessage
 
-__all__ = [
-    "BrokerClock",
-    "Fault",
-    "Faults",
-    "LocalBroker",
-    "NotSettled",
-    "StoredMessage",
-    "broker",
-]
-
-_HOMES = {
+_PLACES = {
     "BrokerClock": "pocketmq.testing.broker_clock",
     "Fault": "pocketmq.testing.faults",
     "Faults": "pocketmq.testing.faults",
@@ -42,12 +36,8 @@ _HOMES = {
     "broker": "pocketmq.testing.local_broker",
 }
 
+__all__ = [*_PLACES]
 
-def __getattr__(name: str) -> object:
-    """Load what is asked for."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
 
-    return getattr(import_module(home), name)
+if not TYPE_CHECKING:
+    __getattr__ = loader(__name__, _PLACES)

@@ -22,7 +22,7 @@ def run(script: str) -> str:
 
 def test_importing_the_package_loads_next_to_nothing() -> None:
     loaded = run("import sys, pocketmq; print(*(m for m in sys.modules if 'pocketmq' in m))")
-    assert loaded.split() == ["pocketmq"]
+    assert set(loaded.split()) == {"pocketmq", "pocketmq.lazy"}
     for name in HEAVY:
         assert run(f"import sys, pocketmq; print({name!r} in sys.modules)") == "False", name
 
@@ -35,6 +35,12 @@ def test_the_client_needs_no_other_package_and_no_server() -> None:
     ).split()
     assert not {name.partition(".")[0] for name in loaded} & set(OPTIONAL)
     assert not [name for name in loaded if name.startswith(("pocketmq.broker", "pocketmq.cli."))]
+
+
+def test_a_producer_loads_no_part_of_a_server() -> None:
+    loaded = run("import sys, pocketmq; pocketmq.Producer; print(*sys.modules)").split()
+    for name in ("net.server", "net.tls", "net.proxy_protocol", "settings.resolving", "store"):
+        assert f"pocketmq.{name}" not in loaded
 
 
 @pytest.mark.parametrize("name", pocketmq.__all__)

@@ -5,8 +5,9 @@ Names are loaded when they are first used: who sends bytes needs no reader of Ja
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pocketmq.lazy import loader
 
 if TYPE_CHECKING:
     from pocketmq.client.codecs.bounds import DecodeLimits as DecodeLimits
@@ -27,33 +28,28 @@ if TYPE_CHECKING:
     from pocketmq.client.codecs.registry import Codecs as Codecs
     from pocketmq.client.codecs.registry import Decoded as Decoded
 
-_HOMES = {
-    "BytesCodec": "plain",
-    "Codec": "registry",
-    "Codecs": "registry",
-    "DecodeLimits": "bounds",
-    "Decoded": "registry",
-    "HessianCodec": "java",
-    "JavaArray": "java_values",
-    "JavaByte": "java_values",
-    "JavaChar": "java_values",
-    "JavaCodec": "java",
-    "JavaEnum": "java_values",
-    "JavaFloat": "java_values",
-    "JavaLong": "java_values",
-    "JavaObject": "java_values",
-    "JavaShort": "java_values",
-    "JsonCodec": "plain",
-    "TextCodec": "plain",
+_PLACES = {
+    "BytesCodec": "pocketmq.client.codecs.plain",
+    "Codec": "pocketmq.client.codecs.registry",
+    "Codecs": "pocketmq.client.codecs.registry",
+    "DecodeLimits": "pocketmq.client.codecs.bounds",
+    "Decoded": "pocketmq.client.codecs.registry",
+    "HessianCodec": "pocketmq.client.codecs.java",
+    "JavaArray": "pocketmq.client.codecs.java_values",
+    "JavaByte": "pocketmq.client.codecs.java_values",
+    "JavaChar": "pocketmq.client.codecs.java_values",
+    "JavaCodec": "pocketmq.client.codecs.java",
+    "JavaEnum": "pocketmq.client.codecs.java_values",
+    "JavaFloat": "pocketmq.client.codecs.java_values",
+    "JavaLong": "pocketmq.client.codecs.java_values",
+    "JavaObject": "pocketmq.client.codecs.java_values",
+    "JavaShort": "pocketmq.client.codecs.java_values",
+    "JsonCodec": "pocketmq.client.codecs.plain",
+    "TextCodec": "pocketmq.client.codecs.plain",
 }
 
-__all__ = [*_HOMES]
+__all__ = [*_PLACES]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:
+    __getattr__ = loader(__name__, _PLACES)

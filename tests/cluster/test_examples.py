@@ -40,7 +40,7 @@ ANOTHER_BUILD = bool(os.environ.get("POCKETMQ_PURE") or os.environ.get("PYTHONAS
 
 
 @pytest.mark.skipif(ANOTHER_BUILD, reason="examples wait a lot, so they run with one build only")
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_prints_what_its_tutorial_says(path: Path, tmp_path: Path) -> None:
     with broker(SETTINGS) as rocketmq:
@@ -63,7 +63,7 @@ def readme_programs() -> list[str]:
     return [block for block in blocks if "127.0.0.1:9876" in block]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_what_the_readme_sends_its_consumer_gets() -> None:
     sending, consuming = readme_programs()
     with broker() as rocketmq:

@@ -26,7 +26,7 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             yield Stage(cluster.address, create, producer)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 async def test_the_consumer_keeps_its_promise(
     stage: Stage, scenario: Callable[[Stage], Awaitable[None]]

@@ -15,7 +15,7 @@ INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = funct
 QUIET = ("-p", "no:cacheprovider", "-W", "error")
 
 pytest_plugins = ("pytester",)
-pytestmark = pytest.mark.timeout(60)  # each is a run of pytest
+pytestmark = pytest.mark.timeout(180)  # each is a run of pytest
 
 
 @pytest.mark.parametrize("page", [TUTORIAL, ROOT / "README.md"], ids=["tutorial", "readme"])

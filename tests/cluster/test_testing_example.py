@@ -21,7 +21,7 @@ FULL_SPEED = _speedups.has("wall_clock") and "PYTHONASYNCIODEBUG" not in os.envi
 WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 
 pytest_plugins = ("pytester",)
-pytestmark = pytest.mark.timeout(60)  # each is a run of pytest
+pytestmark = pytest.mark.timeout(180)  # each is a run of pytest
 
 
 @pytest.fixture

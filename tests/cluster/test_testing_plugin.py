@@ -9,7 +9,7 @@ import pytest
 from pocketmq.testing import broker
 
 pytest_plugins = ("pytester",)
-pytestmark = pytest.mark.timeout(60)  # each is a run of pytest
+pytestmark = pytest.mark.timeout(180)  # each is a run of pytest
 
 ASYNC = """
     [pytest]

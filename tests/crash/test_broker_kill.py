@@ -54,7 +54,7 @@ async def read_all(peer: Peer) -> dict[Place, bytes]:
     return found
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("mode", ["ASYNC_FLUSH", "SYNC_FLUSH"])
 async def test_every_acknowledged_message_outlives_two_kills(tmp_path: Path, mode: str) -> None:
     acknowledged: dict[Place, bytes] = {}

@@ -15,7 +15,7 @@ from pocketmq.broker.rules.pop import Handle
 from pocketmq.clock import SystemClock
 from pocketmq.protocol.codes import RequestCode
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(180)]
 
 
 async def test_open_pops_survive_a_kill(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pocketmq.message.record import decode_record
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import Command
 
-pytestmark = [pytest.mark.crash, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(180)]
 
 OPERATIONS = "RMQ_SYS_TRANS_OP_HALF_TOPIC"
 COMMIT, ROLLBACK = 8, 12

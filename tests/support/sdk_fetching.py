@@ -130,7 +130,7 @@ async def pops_are_acknowledged_hidden_and_retried(stage: Stage) -> None:
         stage.address, group=group, topics=topic, invisible=stage.invisible, handler=handler
     ) as consumer:
         await asyncio.gather(*(stage.producer.send(topic, body) for body in bodies))
-        await until(lambda: sum(seen.values()) >= 21 and consumer.in_hand == 0, 30)
+        await until(lambda: sum(seen.values()) >= 21 and consumer.in_hand == 0)
     assert seen == {body: 2 if body == bodies[1] else 1 for body in bodies}
 
 
@@ -182,4 +182,4 @@ async def operators_can_ask_and_move_a_consumer(stage: Stage) -> None:
         # A queue's pull that is held learns of a reset by the broker when something comes.
         for number in range(4):
             await stage.producer.send(topic, f"after{number}")
-        await until(lambda: seen.count("one") == 3 and len(seen) >= 7, 20)
+        await until(lambda: seen.count("one") == 3 and len(seen) >= 7)

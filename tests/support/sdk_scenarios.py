@@ -111,7 +111,7 @@ async def failed_messages_come_again(stage: Stage) -> None:
         return None
 
     async with stage.consumer(topic, handler=handler):
-        await until(lambda: sum(map(len, attempts.values())) >= 7, 15)
+        await until(lambda: sum(map(len, attempts.values())) >= 7)
     assert attempts == {body: [1, 2] if body != bodies[3] else [1] for body in bodies}
     assert topics == {topic}
 

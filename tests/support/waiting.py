@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object], within_seconds: float = 10) -> None:
+async def until(condition: Callable[[], object], within_seconds: float = 60) -> None:
     """Return as soon as `condition()` is true; fail when that does not happen in time."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_seconds

@@ -73,6 +73,17 @@ class Clusters:
             if MASTER_ID in data.broker_addrs
         ]
 
+    async def answering(self, topic: str) -> list[Broker]:
+        """One broker of each name that has a topic: the master, else a replica. Raise NoRoute."""
+        route = await self._calls.route(topic)
+        if route is None:
+            raise NoRoute(topic, "it does not exist; `topic list` shows those that do")
+        return [
+            Broker(data.cluster, data.broker_name, number, data.broker_addrs[number])
+            for data in route.broker_datas
+            for number in sorted(data.broker_addrs)[:1]
+        ]
+
     async def ask_name_server(self, code: int) -> Command:
         """What the first name server that answers says. Raise NameServersUnreachable."""
         problems: dict[str, str] = {}

@@ -11,10 +11,9 @@ from typing import Final
 from pocketmq.client.assigned import GroupSession, present
 from pocketmq.client.bell import Bell
 from pocketmq.client.codecs.registry import Codecs
-from pocketmq.client.concurrent import ConcurrentWorkers
 from pocketmq.client.config import ClientConfig
 from pocketmq.client.consuming import FROM_FIRST, FROM_LAST, ConsumerOptions, RetryRules
-from pocketmq.client.handling import Ending, Handler, is_async
+from pocketmq.client.handling import Ending, Handler
 from pocketmq.client.hooks import Hooks
 from pocketmq.client.instance import Instance
 from pocketmq.client.iteration import Inbox
@@ -26,7 +25,7 @@ from pocketmq.client.process_queue import ProcessQueue
 from pocketmq.client.pulling import BACKOFF_SECONDS
 from pocketmq.client.routes import Route
 from pocketmq.client.subscriptions import subscription_data, wanted
-from pocketmq.client.threads import ConcurrentThreads
+from pocketmq.client.workers import Workers
 from pocketmq.clock import Clock
 from pocketmq.errors import NoRoute, PocketMQError
 from pocketmq.filtering.subscriptions import Subscription
@@ -90,19 +89,16 @@ class RunningPops:
             offer_again=self._offer,
             sent_back=self._nothing,
         )
-        self.inbox: Inbox | None = None
-        self.workers = self._workers()
+        self.workers = Workers(
+            plan.handler, self.ending, plan.options, orderly=False, concurrency=plan.concurrency
+        )
         self.member = PopMember(self)
         self._hooks_started = False
 
-    def _workers(self) -> Inbox | ConcurrentWorkers | ConcurrentThreads:
-        plan, handler = self.plan, self.plan.handler
-        if handler is None:
-            self.inbox = Inbox(self.ending)
-            return self.inbox
-        if is_async(handler):
-            return ConcurrentWorkers(handler, self.ending, concurrency=plan.concurrency, batch=1)
-        return ConcurrentThreads(handler, self.ending, concurrency=plan.concurrency, batch=1)
+    @property
+    def inbox(self) -> Inbox | None:
+        """Where messages wait for loops, when there is no handler."""
+        return self.workers.inbox
 
     def _nothing(self) -> None:
         """Messages that come again are popped like any others."""

@@ -10,12 +10,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from pocketmq.client.allocation import AllocationStrategy
 from pocketmq.client.assigned import AssignedQueues, GroupSession
 from pocketmq.client.codecs.registry import Codecs
-from pocketmq.client.concurrent import ConcurrentWorkers
 from pocketmq.client.config import ClientConfig
 from pocketmq.client.consuming import ConsumerOptions, RetryRules, StartFrom
 from pocketmq.client.handling import Ending, Handler, is_async
@@ -26,45 +24,19 @@ from pocketmq.client.locks import QueueLocks
 from pocketmq.client.member import GroupMember
 from pocketmq.client.messages import ReceivedMessage
 from pocketmq.client.offsets import FileOffsets, OffsetStore, RemoteOffsets, offsets_file
-from pocketmq.client.orderly import Call, OrderlyRuns, ThreadCalls, awaited
+from pocketmq.client.orderly import ThreadCalls
 from pocketmq.client.outcomes import Verdict, verdict_of
 from pocketmq.client.process_queue import ProcessQueue
 from pocketmq.client.rebalance import Rebalance
 from pocketmq.client.subscriptions import subscription_data
-from pocketmq.client.threads import ConcurrentThreads
 from pocketmq.client.unique_keys import local_host
+from pocketmq.client.workers import Workers
 from pocketmq.clock import Clock
 from pocketmq.errors import NetError, NoRoute, PocketMQError
 from pocketmq.filtering.subscriptions import Subscription, parse_subscription
 from pocketmq.message.topics import retry_topic
 
 _log = logging.getLogger(__name__)
-
-
-class Workers(Protocol):
-    """Whatever handles the messages that are pulled."""
-
-    @property
-    def waiting(self) -> int:
-        """How many wait to be handled."""
-        ...
-
-    @property
-    def busy(self) -> int:
-        """How many are being handled."""
-        ...
-
-    def offer(self, held: ProcessQueue, messages: Sequence[ReceivedMessage]) -> None:
-        """Handle these."""
-        ...
-
-    def dropped(self, held: ProcessQueue) -> None:
-        """Forget what waits of a queue that is no longer ours."""
-        ...
-
-    async def stop(self, timeout: float) -> None:
-        """Finish what is in hand, and end."""
-        ...
 
 
 @dataclass(slots=True)
@@ -111,8 +83,6 @@ class RunningConsumer:
         if not plan.broadcast:
             retries = parse_subscription(retry_topic(plan.group), "*", version=plan.clock.now_ms())
             self.session.subscriptions[retries.topic] = retries
-        self.inbox: Inbox | None = None
-        self._calls: ThreadCalls | None = None
         self.ending = Ending(
             self.session,
             plan.rules,
@@ -129,7 +99,15 @@ class RunningConsumer:
             dropped=self._dropped,
             idle=self._idle,
         )
-        self.workers = self._workers()
+        self.workers = Workers(
+            plan.handler,
+            self.ending,
+            plan.options,
+            orderly=plan.orderly,
+            locks=self.assigned.locks,
+            concurrency=plan.concurrency,
+            batch=plan.batch,
+        )
         self.rebalance = Rebalance(self.session, plan.strategy, self.assigned.update)
         self.member = GroupMember(
             self.session,
@@ -143,6 +121,11 @@ class RunningConsumer:
         self._learning: asyncio.Task[None] | None = None
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._hooks_started = False
+
+    @property
+    def inbox(self) -> Inbox | None:
+        """Where messages wait for loops, when there is no handler."""
+        return self.workers.inbox
 
     # -- building ---------------------------------------------------------------------------
 
@@ -171,45 +154,6 @@ class RunningConsumer:
             lease_ms=config.lock_lease_ms,
         )
 
-    def _workers(self) -> Workers:
-        plan, handler = self.plan, self.plan.handler
-        if handler is None:
-            self.inbox = Inbox(self.ending)
-        if plan.orderly:
-            return self._orderly()
-        if handler is None:
-            assert self.inbox is not None
-            return self.inbox
-        if is_async(handler):
-            return ConcurrentWorkers(
-                handler, self.ending, concurrency=plan.concurrency, batch=plan.batch
-            )
-        return ConcurrentThreads(
-            handler, self.ending, concurrency=plan.concurrency, batch=plan.batch
-        )
-
-    def _orderly(self) -> OrderlyRuns:
-        plan, handler = self.plan, self.plan.handler
-        call: Call
-        timeout_ms = 0  # a thread cannot be interrupted, and a loop is its own master
-        if handler is None:
-            assert self.inbox is not None
-            call = self.inbox.hand_over
-        elif is_async(handler):
-            call = awaited(handler)
-            timeout_ms = plan.options.handler_timeout_ms
-        else:
-            self._calls = ThreadCalls(handler, concurrency=plan.concurrency, group=plan.group)
-            call = self._calls.__call__
-        return OrderlyRuns(
-            call,
-            self.ending,
-            self.assigned.locks,
-            concurrency=plan.concurrency,
-            batch=plan.batch,
-            timeout_ms=timeout_ms,
-        )
-
     # -- flow -------------------------------------------------------------------------------
 
     def _offer(self, held: ProcessQueue, messages: Sequence[ReceivedMessage]) -> None:
@@ -217,11 +161,9 @@ class RunningConsumer:
 
     def _dropped(self, held: ProcessQueue) -> None:
         self.workers.dropped(held)
-        if self.inbox is not None and self.inbox is not self.workers:
-            self.inbox.dropped(held)
 
     def _idle(self, held: ProcessQueue) -> asyncio.Future[None] | None:
-        return self.workers.idle(held) if isinstance(self.workers, OrderlyRuns) else None
+        return self.workers.idle(held)
 
     async def _consume_one(self, message: ReceivedMessage) -> Verdict:
         """Call the handler with one message that is in no queue of ours."""
@@ -343,10 +285,6 @@ class RunningConsumer:
         await self.rebalance.stop()
         self.assigned.stop_pulling()
         await self.workers.stop(seconds)
-        if self.inbox is not None and self.inbox is not self.workers:
-            await self.inbox.stop(seconds)
-        if self._calls is not None:
-            await self._calls.stop(seconds)
         await self.ending.settle(seconds)
         self._stopping.set_result(None)
         if self._commits is not None:

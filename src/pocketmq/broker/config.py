@@ -424,6 +424,26 @@ class SavingConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """How this broker is measured."""
+
+    exporter: Literal["DISABLE", "PROM", "OTLP_GRPC", "LOG"] = setting(
+        "DISABLE",
+        "PROM starts a process that serves Prometheus; for the others see the operations guide.",
+        alias="metricsExporterType",
+    )
+    port: int = setting(
+        5557, "Where it is served.", alias="metricsPromExporterPort", minimum=0, maximum=65_535
+    )
+    host: str = setting(
+        "", "On which address; empty takes the broker's.", alias="metricsPromExporterHost"
+    )
+    labels: str = setting(
+        "", "More labels for all metrics: `name:value,name:value`.", alias="metricsLabel"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerConfig:
     """Everything a broker can be told."""
 
@@ -446,3 +466,4 @@ class BrokerConfig:
     clients: ClientsConfig = group(ClientsConfig)
     registration: RegistrationConfig = group(RegistrationConfig)
     saving: SavingConfig = group(SavingConfig)
+    metrics: MetricsConfig = group(MetricsConfig)

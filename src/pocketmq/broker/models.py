@@ -6,7 +6,7 @@ to `_services` when they run, and its handlers to `handlers`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +39,7 @@ from pocketmq.broker.state.tables import Tables
 from pocketmq.clock import Clock
 from pocketmq.message.scan import Filed
 from pocketmq.message.topics import TIMER_TOPIC
+from pocketmq.protocol.bodies.figures import Count, Number
 from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.replies import SendReplies
 from pocketmq.store import MessageStore
@@ -198,6 +199,26 @@ class Models:
             for level, (offset, end) in sorted(self.delay.waiting().items())
         }
         return figures | (self.timer.figures() if self.timer is not None else {})
+
+    def numbers(self) -> Iterator[Number]:
+        """What metrics tell of the timer and of pops."""
+        if self.timer is not None:
+            for name, value in self.timer.figures().items():
+                yield Number(name, float(str(value)))
+            yield Number("timer_enrolled", self.timer.enrolled)
+            yield Number("timer_delivered", self.timer.delivered)
+        if self.pops.records is not None:
+            yield Number("pops_open", len(self.pops.records.open_pops))
+
+    def counts(self) -> Iterator[Count]:
+        """What waits in each delay level."""
+        for level, (offset, end) in self.delay.waiting().items():
+            yield Count("delayed", str(level), max(end - offset, 0))
+
+    def popped(self, topic: str, group: str, queue_id: int) -> int:
+        """How many messages of a queue a group has popped and not settled."""
+        records = self.pops.records
+        return 0 if records is None else records.open_pops.count(topic, group, queue_id)
 
     def _forget_topics(self, names: Iterable[str]) -> None:
         tables = self._ground.tables

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 
 from pocketmq.broker.addresses import advertised, presence
 from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.handlers.admin.figure_sources import BrokerFigures, LiveParts
+from pocketmq.broker.handlers.admin.figures import FiguresHandler, sections_of
 from pocketmq.broker.handlers.admin.operators import OperatorServices, operator_handlers
+from pocketmq.broker.handlers.admin.progress_figures import ProgressSource
 from pocketmq.broker.handlers.clients import ClientsHandler
 from pocketmq.broker.handlers.locks import LocksHandler
 from pocketmq.broker.handlers.offsets import OffsetsHandler
@@ -216,6 +219,7 @@ class RunningBroker:
             QueriesHandler(store, tables.clients, self.cold_reads, self.models.life),
             *models,
             *operator_handlers(config, store, tables, self._operator_services(), self.clock),
+            self._figures(),
         )
         plain = PlainSendHandler(
             self.lanes,
@@ -238,6 +242,25 @@ class RunningBroker:
             lambda: self.flush.waiting,
             self.models.figures,
         )
+
+    def _figures(self) -> FiguresHandler:
+        live = LiveParts(
+            lambda: self.flush.waiting,
+            lambda: self.long_poll.count,
+            self._connections,
+            self.models.numbers,
+            self.models.counts,
+        )
+        config, store, tables, cold_reads = self.config, self.store, self.tables, self.cold_reads
+        figures = BrokerFigures(config, store, tables, cold_reads, live, self.clock)
+        progress = ProgressSource(
+            tables.topics, tables.offsets, tables.clients, store, cold_reads, self.models.popped
+        )
+        return FiguresHandler(sections_of(figures, tables), figures, progress)
+
+    def _connections(self) -> int:
+        servers = (self.server, self.fast_server)
+        return sum(len(server.connections) for server in servers if server is not None)
 
     async def _settle(self) -> None:
         """Save changed tables, and let the name servers know."""

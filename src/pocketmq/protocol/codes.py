@@ -182,6 +182,9 @@ class RequestCode(IntEnum):
     POP_ROLLBACK = 200056
     BATCH_ACK_MESSAGE = 200151
 
+    # PocketMQ's own; an Apache broker answers REQUEST_CODE_NOT_SUPPORTED.
+    COLLECT_FIGURES = 990001
+
 
 class ResponseCode(IntEnum):
     """How a request ended."""

@@ -155,7 +155,7 @@ class TransactionService:
             )  # fmt: skip
         self._drop_recent(key)
         self.mark(queue_offset, COMMITTED if commit else ROLLED_BACK)
-        self._table.add(topic, -1)
+        self._table.ended(topic, commit=commit)
         return True
 
     def end(self, request: EndTransactionRequest, *, commit: bool) -> None:
@@ -201,7 +201,7 @@ class TransactionService:
         self._table.recent.drop(str(record.log_offset))
         if half is not None:
             self.mark(half, COMMITTED if commit else ROLLED_BACK)
-            self._table.add(topic, -1)
+            self._table.ended(topic, commit=commit)
             self.copies.drop(transaction)
 
     def _state(

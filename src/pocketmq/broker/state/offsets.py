@@ -23,6 +23,7 @@ from pocketmq.protocol.bodies.versions import DataVersion
 COMMITS_PER_VERSION: Final = 500
 QUEUE_ID_MAX: Final = 65_535
 SEPARATOR: Final = "@"
+_NOTHING: Final[Mapping[int, int]] = {}
 
 _Key = tuple[str, str]
 
@@ -119,6 +120,10 @@ class OffsetTable:
         for key, queues in list(self._committed.items()):
             yield _name(key), queues
 
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield group and topic of all commits; nobody may commit in between."""
+        yield from self._committed
+
     @property
     def data_version(self) -> DataVersion:
         """Changes every few hundred commits and whenever offsets are removed."""
@@ -142,6 +147,10 @@ class OffsetTable:
     def pulled(self, group: str, topic: str, queue_id: int) -> int | None:
         """Where a group's next pull will start, as far as this process has seen."""
         return self._pulled.get((group, topic), {}).get(queue_id)
+
+    def pulled_of(self, group: str, topic: str) -> Mapping[int, int]:
+        """Where a group's next pulls of a topic will start, by queue."""
+        return self._pulled.get((group, topic)) or _NOTHING
 
     # -- resets -----------------------------------------------------------------------------
 

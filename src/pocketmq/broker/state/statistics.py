@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final, NamedTuple, TypeVar
 
@@ -243,6 +243,22 @@ class Statistics:
             counter = self._others.get((name, key))
             value = MESSAGES
         return None if counter is None else (counter, value)
+
+    # -- all of it --------------------------------------------------------------------------
+
+    def put_total(self, topic: str) -> tuple[int, int]:
+        """How many messages and bytes came into a topic since the start."""
+        counter = self._topics.get(topic)
+        return (0, 0) if counter is None else (counter.messages, counter.bytes)
+
+    def got_each(self) -> Iterable[tuple[tuple[str, str], Counter]]:
+        """Group and topic, and what left; nothing may be counted in between."""
+        return self._pairs.items()
+
+    def other_totals(self) -> Iterator[tuple[str, str, int]]:
+        """Yield name, key and count of what `add` counted; see `got_each`."""
+        for (name, key), counter in self._others.items():
+            yield name, key, counter.messages
 
     # -- forgetting -------------------------------------------------------------------------
 

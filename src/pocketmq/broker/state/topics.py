@@ -9,7 +9,7 @@ first message to an unknown name does, after the example of a topic that may be 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -98,6 +98,10 @@ class TopicTable:
     def configs(self) -> Mapping[str, TopicConfig]:
         """All topics, as they are now."""
         return dict(self._topics)
+
+    def each(self) -> Iterator[TopicConfig]:
+        """Yield all topics; none may come or go in between."""
+        return iter(self._topics.values())
 
     def __len__(self) -> int:
         return len(self._topics)

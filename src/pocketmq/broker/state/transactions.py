@@ -14,7 +14,7 @@ back from the operation messages at the start.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pocketmq.broker.state.saved import ChangeLog
@@ -174,6 +174,8 @@ class TransactionTable:
         self._touched_ms: dict[str, int] = {}
         self._touched: set[str] = set()
         self._changes = 0
+        self._committed: dict[str, int] = {}
+        self._rolled_back: dict[str, int] = {}
         self.recent = RecentHalves()
         self.file = file
         self.changes = ChangeLog(clock)
@@ -213,12 +215,27 @@ class TransactionTable:
         self._changes += 1
         self.changes.unsaved = True
 
+    def ended(self, topic: str, *, commit: bool) -> None:
+        """A producer has decided a transaction of a topic."""
+        self.add(topic, -1)
+        outcomes = self._committed if commit else self._rolled_back
+        outcomes[topic] = outcomes.get(topic, 0) + 1
+
+    def totals(self) -> Iterator[tuple[str, str, int]]:
+        """Yield what (OPEN; since the start COMMIT and ROLLBACK), topic and number."""
+        tables = {"OPEN": self._counts, "COMMIT": self._committed, "ROLLBACK": self._rolled_back}
+        for what, table in tables.items():
+            for topic, number in table.items():
+                yield what, topic, number
+
     def open(self, topic: str) -> int:
         """How many transactions of a topic are open."""
         return self._counts.get(topic, 0)
 
     def forget(self, topic: str) -> None:
         """The topic is gone."""
+        self._committed.pop(topic, None)
+        self._rolled_back.pop(topic, None)
         if self._counts.pop(topic, None) is not None:
             self._touched_ms.pop(topic, None)
             self._touched.discard(topic)

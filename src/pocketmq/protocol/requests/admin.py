@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, NamedTuple
 
 from pocketmq.message.positions import LogOffset
-from pocketmq.protocol.fields import wire
+from pocketmq.protocol.fields import I64, wire
 
 
 class BrokerConfigReply(NamedTuple):
@@ -78,3 +78,10 @@ class ListAclsRequest(NamedTuple):
 
     subject_filter: str | None = None
     resource_filter: str | None = None
+
+
+class FiguresRequest(NamedTuple):
+    """Header of COLLECT_FIGURES (990001): which rows, and how many of them to pass over."""
+
+    section: str
+    start: I64 = 0

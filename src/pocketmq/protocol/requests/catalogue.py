@@ -122,4 +122,5 @@ HEADERS: Final[dict[int, tuple[HeaderClass | None, HeaderClass | None]]] = {
     200053: (pop.ChangeInvisibleRequest, pop.ChangeInvisibleReply),
     200054: (pop.NotificationRequest, pop.NotificationReply),
     200055: (pop.PollingRequest, pop.PollingReply),
+    990001: (admin.FiguresRequest, None),
 }

@@ -1,7 +1,8 @@
 """Stored messages as a pull or pop brings them, made into what users hold.
 
 A body of an answer holds whole records back to back, see `message/record.py`. A record that says
-NEEDS_UNWRAP holds a batch, whose items share its queue offset, counting up from it.
+NEEDS_UNWRAP holds a batch, whose items share its queue offset, counting up from it. One that cannot
+be taken apart is handed over whole.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 from pocketmq.client.compression import decompress
 from pocketmq.client.messages import ReceivedMessage
-from pocketmq.errors import CorruptRecord
+from pocketmq.errors import BodyUndecodable, CorruptRecord, MalformedBody
 from pocketmq.message.batch import decode_batch
 from pocketmq.message.flags import BORN_HOST_V6, COMPRESSED, NEEDS_UNWRAP, STORE_HOST_V6
 from pocketmq.message.record import MAGIC_V1, MAGIC_V2, RECORD_BYTES_MIN, decode_record
@@ -85,15 +86,16 @@ def _decode_odd(data: bytes, at: int, broker_name: str, messages: list[ReceivedM
         record.born_host, record.store_timestamp_ms, record.store_host, record.reconsume_times,
         record.prepared_offset, body, properties,
     )  # fmt: skip
-    if record.sys_flag & NEEDS_UNWRAP:
-        messages += unwrap(message)
-    else:
-        messages.append(message)
+    try:
+        messages += unwrap(message) if record.sys_flag & NEEDS_UNWRAP else [message]
+    except (BodyUndecodable, MalformedBody):
+        messages.append(message)  # `message.decoded` says why; a queue must not stand still for it
     return record.size
 
 
 def unwrap(batch: ReceivedMessage) -> list[ReceivedMessage]:
-    """The messages of a batch that is stored as one record."""
+    """The messages of a batch that is stored as one record. Raise BodyUndecodable when it does not
+    decompress, MalformedBody when it is no batch."""
     body = bytes(batch.raw_body)
     sys_flag = batch.sys_flag & ~NEEDS_UNWRAP
     if sys_flag & COMPRESSED:

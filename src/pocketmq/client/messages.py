@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from pocketmq.client.compression import decompress
 from pocketmq.errors import BodyUndecodable, ClientError
 from pocketmq.message import properties as names
-from pocketmq.message.flags import COMPRESSED
+from pocketmq.message.flags import COMPRESSED, NEEDS_UNWRAP
 from pocketmq.message.ids import offset_message_id, unpack_host
 from pocketmq.message.properties import decode_property_bytes
 from pocketmq.protocol.bodies.queues import MessageQueue
@@ -213,6 +213,8 @@ class ReceivedMessage:
             from pocketmq.client.codecs.registry import Codecs, Decoded
 
             try:
+                if self.sys_flag & NEEDS_UNWRAP:
+                    raise BodyUndecodable("it says that it is a batch and cannot be taken apart")
                 codecs = self.codecs or Codecs()
                 known = codecs.decode(self.topic, self.body, self.properties)
             except BodyUndecodable as error:

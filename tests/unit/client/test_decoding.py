@@ -10,7 +10,7 @@ from tests.support.received import HOST, HOST_V6, record
 from pocketmq.client.decoding import decode_messages
 from pocketmq.errors import CorruptRecord
 from pocketmq.message.batch import encode_batch
-from pocketmq.message.flags import NEEDS_UNWRAP
+from pocketmq.message.flags import COMPRESSED, NEEDS_UNWRAP
 from pocketmq.message.record import decode_record
 
 RECORDS = st.builds(
@@ -52,6 +52,15 @@ def test_a_batch_in_one_record_becomes_its_messages() -> None:
     assert (first.body, first.flag, first.properties) == (b"one", 1, {"A": "x"})
     assert (second.body, second.flag, second.properties) == (b"two", 2, {})
     assert not first.sys_flag & NEEDS_UNWRAP
+
+
+@pytest.mark.parametrize("flags", [0, COMPRESSED])
+def test_what_only_claims_to_be_a_batch_is_handed_over_with_the_reason(flags: int) -> None:
+    data = record(40, b"no batch", sys_flag=NEEDS_UNWRAP | flags) + record(41, b"fine")
+    odd, fine = decode_messages(data, "b")
+    assert (odd.queue_offset, odd.decoded.value) == (40, b"no batch")
+    assert "cannot be taken apart" in str(odd.decoded.problem)
+    assert (fine.queue_offset, fine.value) == (41, b"fine")
 
 
 @given(st.data())

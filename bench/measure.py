@@ -21,6 +21,7 @@ from bench.generator import BUILD, Window, cores, fill_pull_topic, run_load, sum
 from bench.peers import ApachePeer, EchoPeer, Peer, PocketMQPeer, prepare_topics
 from bench.processes import private_bytes
 from bench.remoting import Remote
+from bench.reserve import warm_memory
 from bench.rows import (
     APACHE,
     ECHO,
@@ -52,6 +53,8 @@ class Plan:
     window_s: float = 4.0
     sends_max: int = 600_000
     """Bound on the messages of one PocketMQ window, so that a fast row does not fill the disk."""
+    reserve_mb: int = 1_100
+    """Warm memory at hand in each window; 0 for none."""
     warm_min_s: float = 60.0
     warm_max_s: float = 150.0
     warm_window_s: float = 5.0
@@ -179,7 +182,8 @@ class Measuring:
         try:
             if peer.name == APACHE:
                 time.sleep(SETTLE_S)
-            report = run_load(peer, row.work, window)
+            with warm_memory(BUILD / "reserve", self.plan.directory, self.plan.reserve_mb):
+                report = run_load(peer, row.work, window)
         finally:
             peer.pause()
         self.windows.append({"row": row.name, "peer": peer.name, **report})

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from bench.generator import Window, cores, run_load
+from bench.generator import BUILD, Window, cores, run_load
 from bench.measure import Plan
 from bench.peers import PULL_TOPIC, TOPIC, PocketMQPeer, prepare_topics
+from bench.reserve import warm_memory
 from bench.rows import BATCH, SQL, SoloResult, SoloRow, Work
 
 _BATCH: Final = 32
@@ -49,7 +50,9 @@ def _compare(
         for each in rates:
             topic = PULL_TOPIC if each.is_pull else TOPIC
             window = Window(plan.warmup_s, plan.window_s, plan.sends_max)
-            rates[each].append(run_load(peer, each, window, topic=topic)["requests_per_second"])
+            with warm_memory(BUILD / "reserve", plan.directory, plan.reserve_mb):
+                report = run_load(peer, each, window, topic=topic)
+            rates[each].append(report["requests_per_second"])
     ours, theirs = (_middle(rates[each]) for each in (work, beside))
     note = f"{ours * times:,.0f}/s beside {theirs:,.0f}/s"
     return SoloResult(row, ours * times / theirs, note)

@@ -23,6 +23,7 @@ from bench.measure import Measuring, Plan, free_directory
 from bench.processes import ServerFailed
 from bench.remoting import Refusal
 from bench.report import machine, save, show
+from bench.reserve import ReserveFailed
 from bench.rows import APACHE, ECHO, POCKETMQ, POP, ROWS, SOLO_ROWS, Result, Row, SoloResult
 from bench.selftest import check_generator
 from bench.suites import chosen_suites
@@ -59,7 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("Stopped; nothing was kept.")
         return 1
-    except (LoadFailed, ServerFailed, ApacheUnavailable, Refusal, OSError) as problem:
+    except (
+        LoadFailed,
+        ReserveFailed,
+        ServerFailed,
+        ApacheUnavailable,
+        Refusal,
+        OSError,
+    ) as problem:
         console.print(f"The benchmark stopped: {problem}", markup=False)
         return 1
     finally:
@@ -86,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--self-test", action="store_true", help="only check the generator against the echo server"
     )
+    parser.add_argument(
+        "--cold-memory",
+        action="store_true",
+        help="let peers pay what the machine's host takes for fresh memory",
+    )
     parser.add_argument("--rounds", type=int, help="windows of each peer in each row (5, quick: 2)")
     parser.add_argument(
         "--work-dir",
@@ -108,11 +121,14 @@ def _plan(options: argparse.Namespace) -> Plan:
             warmup_s=0.5,
             window_s=2.0,
             sends_max=300_000,
+            reserve_mb=600,
             warm_min_s=15.0,
             warm_max_s=30.0,
             warm_window_s=2.5,
             startups=3,
         )
+    if options.cold_memory:
+        plan = replace(plan, reserve_mb=0)
     return replace(plan, rounds=options.rounds) if options.rounds else plan
 
 

@@ -1,0 +1,45 @@
+// The table of contents: which page is drawn for which address. A page is fetched when it is opened.
+
+export const GROUPS = [
+  ["nav.traffic", ["overview", "topics", "groups", "clients"]],
+  ["nav.messages", ["messages", "send", "filter", "dead-letters", "waiting"]],
+  ["nav.care", ["doctor", "offsets", "brokers", "name-servers", "settings"]],
+];
+
+const FILES = {
+  overview: () => import("./pages/overview.js"),
+  topics: () => import("./pages/topics.js"),
+  topic: () => import("./pages/topic.js"),
+  groups: () => import("./pages/groups.js"),
+  group: () => import("./pages/group.js"),
+  member: () => import("./pages/member.js"),
+  clients: () => import("./pages/clients.js"),
+  messages: () => import("./pages/messages.js"),
+  message: () => import("./pages/message.js"),
+  send: () => import("./pages/send.js"),
+  filter: () => import("./pages/filter.js"),
+  offsets: () => import("./pages/offsets.js"),
+  "dead-letters": () => import("./pages/dead_letters.js"),
+  "dead-letter": () => import("./pages/dead_letter.js"),
+  waiting: () => import("./pages/waiting.js"),
+  brokers: () => import("./pages/brokers.js"),
+  broker: () => import("./pages/broker.js"),
+  "name-servers": () => import("./pages/name_servers.js"),
+  settings: () => import("./pages/settings.js"),
+  doctor: () => import("./pages/doctor.js"),
+};
+
+/** Which page an address means, and the entry of the list that is lit for it. */
+export function find(parts) {
+  const [first, ...rest] = parts;
+  const inner = {
+    topics: rest.length === 1 && "topic",
+    groups: rest.length === 1 ? "group" : rest.length === 3 && rest[1] === "clients" && "member",
+    messages: rest.length === 2 && "message",
+    "dead-letters": rest.length === 1 && "dead-letter",
+    brokers: rest.length === 2 && "broker",
+  };
+  const name = rest.length === 0 ? first : inner[first] || null;
+  const load = name !== null && Object.hasOwn(FILES, name) ? FILES[name] : null;
+  return { load, section: first };
+}

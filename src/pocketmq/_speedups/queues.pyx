@@ -7,6 +7,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 
 from .big_endian cimport load32, load64, store32, store64
+from .scans cimport Filing, Filings
 
 cdef int ENTRY_BYTES = 20
 cdef int32_t BLANK_SIZE = 0x7FFFFFFF
@@ -34,16 +35,16 @@ cdef enum:
     OPEN_MAX = 32
 
 cdef struct OpenQueue:
-    void* name
+    Py_ssize_t topic
+    int32_t queue_id
     void* queue
-    int64_t queue_id
     int64_t end
     Py_ssize_t position
     Py_ssize_t limit
     Py_buffer view
 
 
-def file_entries(list records, Py_ssize_t index, dict topics):
+def file_entries(records, Py_ssize_t index, dict topics):
     """Put scanned records into their queues from `index` on; return the index of the first odd one.
 
     Odd is what `Dispatcher` has to look at: a queue that is not made yet or of another kind, an entry
@@ -51,62 +52,55 @@ def file_entries(list records, Py_ssize_t index, dict topics):
     """
     cdef OpenQueue opened[OPEN_MAX]
     cdef OpenQueue* one
+    cdef Filings filings = records if type(records) is Filings else Filings(records)
+    cdef Filing* filing
     cdef int count = 0, i
-    cdef int64_t queue_id, queue_offset
     cdef uint8_t* p
-    cdef Py_ssize_t last = len(records)
     try:
-        while index < last:
-            name, number, offset, log_offset, size, tag_hash, _ = <tuple>records[index]
-            queue_id = number
-            queue_offset = offset
+        while index < filings.count:
+            filing = &filings.items[index]
             one = NULL
             for i in range(count):
-                if opened[i].queue_id == queue_id and opened[i].name == <void*>name:
+                if opened[i].queue_id == filing.queue_id and opened[i].topic == filing.topic:
                     one = &opened[i]
                     break
             if one == NULL:
-                topic = topics.get(name)
-                if topic is None or topic.is_schedule or topic.is_batch:
-                    break
-                queues = topic.queues
-                if queue_id < 0 or queue_id >= len(queues):
-                    break
-                queue = queues[queue_id]
+                queue = ordinary_queue(topics.get(filings.topics[filing.topic]), filing.queue_id)
                 if queue is None:
                     break
-                # The same name may come as another object.
-                for i in range(count):
-                    if opened[i].queue == <void*>queue:
-                        one = &opened[i]
-                        one.name = <void*>name
-                        break
-            if one == NULL:
                 if count == OPEN_MAX:
                     settle(opened, count)
                     count = 0
                 one = &opened[count]
-                one.name = <void*>name
+                one.topic = filing.topic
+                one.queue_id = filing.queue_id
                 one.queue = <void*>queue
-                one.queue_id = queue_id
                 one.end = queue.end
                 one.position = queue._position
                 one.limit = queue._limit
                 PyObject_GetBuffer(queue._data, &one.view, PyBUF_SIMPLE | PyBUF_WRITABLE)
                 one.limit = min(one.limit, one.view.len - ENTRY_BYTES + 1)
                 count += 1
-            if queue_offset != one.end or one.position >= one.limit:
+            if filing.queue_offset != one.end or one.position >= one.limit:
                 break
             p = <uint8_t*>one.view.buf + one.position
-            store64(p, <int64_t>log_offset)
-            store32(p + 8, <uint32_t><int32_t>size)
-            store64(p + 12, <int64_t>tag_hash)
+            store64(p, filing.log_offset)
+            store32(p + 8, <uint32_t>filing.size)
+            store64(p + 12, filing.tag_hash)
             one.position += ENTRY_BYTES
             one.end += 1
             index += 1
     finally:
         settle(opened, count)
     return index
+
+
+cdef ordinary_queue(topic, int32_t queue_id):
+    """The queue that plain entries go to; None when there is none yet, or of another kind."""
+    if topic is None or topic.is_schedule or topic.is_batch:
+        return None
+    queues = topic.queues
+    return queues[queue_id] if 0 <= queue_id < len(queues) else None
 
 
 cdef int settle(OpenQueue* opened, int count) except -1:

@@ -1,4 +1,4 @@
-"""Writing a record in place: what message/record.py describes, as one struct."""
+"""Writing and measuring records in place: what message/record.py describes, as structs."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
@@ -26,6 +26,16 @@ cdef struct Draft:
     Span suffix
 
 
+cdef struct Parts:
+    Py_ssize_t size
+    Py_ssize_t body_at
+    Py_ssize_t body_bytes
+    Py_ssize_t topic_at
+    Py_ssize_t topic_bytes
+    Py_ssize_t properties_at
+    Py_ssize_t properties_bytes
+
+
 cdef inline Span span(const void* p, Py_ssize_t size) noexcept nogil:
     cdef Span result
     result.p = <const uint8_t*>p
@@ -46,3 +56,4 @@ cdef void put_items(
 cdef Py_ssize_t put_record(
     uint8_t* target, Py_ssize_t position, Py_ssize_t limit, const Draft* draft
 ) noexcept nogil
+cdef Py_ssize_t measure(const uint8_t* p, Py_ssize_t room, Parts* parts) noexcept nogil

@@ -1,7 +1,6 @@
 import mmap
 
 from pocketmq.message.record import Buffer
-from pocketmq.message.scan import Scan
 
 def write_record(
     target: bytearray | mmap.mmap,
@@ -25,9 +24,6 @@ def write_record(
     properties: bytes | memoryview,
 ) -> int: ...
 def measure_record(data: Buffer, position: int, limit: int) -> tuple[int, int, int, int]: ...
-def scan_records(
-    data: Buffer, position: int, limit: int, log_offset: int, count_max: int
-) -> Scan: ...
 def write_batch(
     target: bytearray | mmap.mmap,
     position: int,

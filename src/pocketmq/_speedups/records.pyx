@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Writing and scanning stored records; the meaning is in message/record.py and message/scan.py."""
+"""Writing and measuring stored records; the meaning is in message/record.py and message/scan.py."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -16,7 +16,6 @@ cdef uint32_t MAGIC_V1 = 0xDAA320A7
 cdef uint32_t MAGIC_V2 = 0xDAA320AB
 cdef uint32_t MAGIC_BLANK = 0xCBD43194
 cdef int RECORD_BYTES_MIN = 91
-cdef int KEY_BYTES = 20
 
 
 def write_record(
@@ -240,16 +239,6 @@ cdef inline uint8_t* put_span(uint8_t* p, Span part) noexcept nogil:
     return p + part.size
 
 
-cdef struct Parts:
-    Py_ssize_t size
-    Py_ssize_t body_at
-    Py_ssize_t body_bytes
-    Py_ssize_t topic_at
-    Py_ssize_t topic_bytes
-    Py_ssize_t properties_at
-    Py_ssize_t properties_bytes
-
-
 cdef Py_ssize_t measure(const uint8_t* p, Py_ssize_t room, Parts* parts) noexcept nogil:
     """Fill `parts`, positions from the record's start; return the size, 0 for a blank, or -1."""
     cdef uint32_t magic
@@ -307,173 +296,4 @@ def measure_record(data, Py_ssize_t position, Py_ssize_t limit):
             load32(<const uint8_t*>view.buf + position + 8),
         )
     finally:
-        PyBuffer_Release(&view)
-
-
-cdef uint32_t hash_more(uint32_t value, const uint8_t* p, Py_ssize_t length) except? 0:
-    """Go on hashing UTF-8 text as Java hashes its UTF-16 units."""
-    cdef Py_ssize_t i
-    cdef Py_UCS4 character
-    cdef uint32_t point
-    for i in range(length):
-        if p[i] & 0x80:
-            break
-    else:
-        for i in range(length):
-            value = value * 31 + p[i]
-        return value
-    for character in PyUnicode_DecodeUTF8(<const char*>p, length, b"replace"):
-        point = <uint32_t>character
-        if point >= 0x10000:
-            value = value * 31 + 0xD800 + ((point - 0x10000) >> 10)
-            value = value * 31 + 0xDC00 + ((point - 0x10000) & 0x3FF)
-        else:
-            value = value * 31 + point
-    return value
-
-
-cdef inline bint is_name(
-    const uint8_t* p, Py_ssize_t length, const char* name, Py_ssize_t name_length
-) noexcept nogil:
-    return length == name_length and memcmp(p, name, name_length) == 0
-
-
-cdef void find_properties(
-    const uint8_t* p, Py_ssize_t length, Span* tags, Span* unique_key, Span* keys
-) noexcept nogil:
-    cdef const uint8_t* end = p + length
-    cdef const uint8_t* stop
-    cdef const uint8_t* split
-    tags.size = unique_key.size = keys.size = 0
-    while p < end:
-        stop = <const uint8_t*>memchr(p, 2, end - p)
-        if stop == NULL:
-            stop = end
-        split = <const uint8_t*>memchr(p, 1, stop - p)
-        if split != NULL and split > p and split + 1 < stop:
-            if is_name(p, split - p, b"TAGS", 4):
-                tags.p = split + 1
-                tags.size = stop - split - 1
-            elif is_name(p, split - p, b"KEYS", 4):
-                keys.p = split + 1
-                keys.size = stop - split - 1
-            elif is_name(p, split - p, b"UNIQ_KEY", 8):
-                unique_key.p = split + 1
-                unique_key.size = stop - split - 1
-        p = stop + 1
-
-
-cdef struct Keys:
-    char* data
-    Py_ssize_t used
-    Py_ssize_t room
-
-
-cdef int add_key(
-    Keys* keys, uint32_t topic_hash, const uint8_t* p, Py_ssize_t length,
-    int64_t log_offset, int64_t store_ms,
-) except -1:
-    cdef uint32_t raw
-    cdef int32_t value
-    cdef char* grown
-    cdef char* at
-    raw = hash_more(topic_hash, p, length)
-    if raw & <uint32_t>0x80000000:
-        raw = 0 - raw
-        if raw == <uint32_t>0x80000000:
-            raw = 0
-    value = <int32_t>raw
-    if keys.used + KEY_BYTES > keys.room:
-        keys.room = keys.room * 2 + 64 * KEY_BYTES
-        grown = <char*>realloc(keys.data, keys.room)
-        if grown == NULL:
-            raise MemoryError
-        keys.data = grown
-    at = keys.data + keys.used
-    memcpy(at, &value, 4)
-    memcpy(at + 4, &log_offset, 8)
-    memcpy(at + 12, &store_ms, 8)
-    keys.used += KEY_BYTES
-    return 0
-
-
-def scan_records(
-    data, Py_ssize_t position, Py_ssize_t limit, int64_t log_offset, Py_ssize_t count_max
-):
-    """Walk records; return (filed, packed keys, position after the last, END_ reason)."""
-    cdef Py_buffer view
-    cdef Parts parts
-    cdef Span tags, unique_key, key_list
-    cdef Keys keys
-    cdef const uint8_t* p
-    cdef const uint8_t* word
-    cdef const uint8_t* end
-    cdef const uint8_t* topic_before = NULL
-    cdef Py_ssize_t topic_before_bytes = -1
-    cdef Py_ssize_t size, count, start
-    cdef int32_t sys_flag
-    cdef int64_t store_ms, here
-    cdef uint32_t topic_hash = 0
-    cdef int why = 0
-    cdef list filed = []
-    cdef object topic = None
-    keys.data = NULL
-    keys.used = keys.room = 0
-    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-    try:
-        if limit > view.len:
-            limit = view.len
-        start = position
-        count = 0
-        while count < count_max and position < limit:
-            p = <const uint8_t*>view.buf + position
-            size = measure(p, limit - position, &parts)
-            if size == 0:
-                why = 1
-                break
-            here = log_offset + (position - start)
-            if size < 0 or load64(p + 28) != here:
-                why = 2
-                break
-            sys_flag = load32(p + 36)
-            store_ms = load64(p + (68 if sys_flag & 0x10 else 56))
-            if parts.topic_bytes != topic_before_bytes or memcmp(
-                p + parts.topic_at, topic_before, topic_before_bytes
-            ):
-                topic_before = p + parts.topic_at
-                topic_before_bytes = parts.topic_bytes
-                topic = PyUnicode_DecodeUTF8(<const char*>topic_before, topic_before_bytes, b"replace")
-                topic_hash = hash_more(0, topic_before, topic_before_bytes) * 31 + 35
-            find_properties(
-                p + parts.properties_at, parts.properties_bytes, &tags, &unique_key, &key_list
-            )
-            if not sys_flag & 4:
-                filed.append((
-                    topic,
-                    load32(p + 12),
-                    load64(p + 20),
-                    here,
-                    size,
-                    <int32_t>hash_more(0, tags.p, tags.size) if tags.size else 0,
-                    store_ms,
-                ))
-            if sys_flag & 0xC != 0xC:
-                if unique_key.size:
-                    # Only KEYS is a list; a unique key is taken whole.
-                    add_key(&keys, topic_hash, unique_key.p, unique_key.size, here, store_ms)
-                if key_list.size:
-                    word = key_list.p
-                    end = word + key_list.size
-                    while word < end:
-                        p = <const uint8_t*>memchr(word, 32, end - word)
-                        if p == NULL:
-                            p = end
-                        if p > word:
-                            add_key(&keys, topic_hash, word, p - word, here, store_ms)
-                        word = p + 1
-            position += size
-            count += 1
-        return filed, keys.data[:keys.used] if keys.used else b"", position, why
-    finally:
-        free(keys.data)
         PyBuffer_Release(&view)

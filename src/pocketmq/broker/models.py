@@ -186,7 +186,7 @@ class Models:
             ),
         ]
 
-    def arrived(self, arrivals: list[Filed]) -> None:
+    def arrived(self, arrivals: Sequence[Filed]) -> None:
         """Messages were filed."""
         self.pops.poll.arrived(arrivals)
         if self.timer is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pocketmq.broker.addresses import advertised, presence
 from pocketmq.broker.config import BrokerConfig
@@ -283,7 +283,7 @@ class RunningBroker:
         served = service if self._around is None else self._around(service)
         return Server(served, self.config.listen, bound)
 
-    def _arrived(self, arrivals: list[Filed]) -> None:
+    def _arrived(self, arrivals: Sequence[Filed]) -> None:
         self.long_poll.arrived(arrivals)
         self.models.arrived(arrivals)
         self.upkeep.written(self.store.log_end)

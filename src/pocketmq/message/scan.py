@@ -17,6 +17,7 @@ A scan checks structure, not checksums: it reads what was just written or alread
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from pocketmq import _speedups
@@ -39,7 +40,7 @@ from pocketmq.message.record import (
 )
 
 Filed: TypeAlias = "tuple[str, int, int, int, int, int, int]"
-Scan: TypeAlias = "tuple[list[Filed], bytes, int, int]"
+Scan: TypeAlias = "tuple[Sequence[Filed], bytes, int, int]"
 
 KEY_ENTRY = struct.Struct("=iqq")
 
@@ -156,7 +157,10 @@ def _find_properties(properties: bytes) -> tuple[str, str, str]:
 
 if _speedups.has("records"):
     from pocketmq._speedups.records import measure_record as measure_record
-    from pocketmq._speedups.records import scan_records as scan_records
 else:
     measure_record = measure_record_plain
+
+if _speedups.has("scans"):
+    from pocketmq._speedups.scans import scan_records as scan_records
+else:
     scan_records = scan_records_plain

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pocketmq import _speedups
 from pocketmq.errors import CorruptRecord
 from pocketmq.message.flags import INNER_BATCH
@@ -32,13 +34,13 @@ class Dispatcher:
         self.position = LogOffset(0)
         self.store_timestamp_ms = 0
 
-    def step(self, limit: LogOffset, count_max: int) -> list[Filed]:
+    def step(self, limit: LogOffset, count_max: int) -> Sequence[Filed]:
         """File at most `count_max` records that end at or before `limit`; return them.
 
         Raise StoreFull when a queue or the index has no room; the step can be tried again. Raise
         CorruptRecord when the log holds something else than a record.
         """
-        arrived: list[Filed] = []
+        arrived: Sequence[Filed] = []
         while self.position < limit and len(arrived) < count_max:
             file = self._log.file_at(self.position)
             assert file is not None and file.data is not None, "the log has no such file"
@@ -48,7 +50,7 @@ class Dispatcher:
                 file.data, at, last, self.position, count_max - len(arrived)
             )
             self.file(records, keys)
-            arrived = arrived + records if arrived else records
+            arrived = [*arrived, *records] if arrived else records
             if why == END_BLANK:
                 self.position = LogOffset(file.end)
                 continue
@@ -59,7 +61,7 @@ class Dispatcher:
                 break
         return arrived
 
-    def file(self, records: list[Filed], keys: bytes) -> None:
+    def file(self, records: Sequence[Filed], keys: bytes) -> None:
         """Put scanned records into their queues and their keys into the index."""
         at = 0
         while at < len(records):
@@ -118,7 +120,7 @@ class Dispatcher:
         return store_ms + self._delays_ms[min(level, len(self._delays_ms)) - 1]
 
 
-def file_entries_plain(records: list[Filed], index: int, topics: dict[str, TopicQueues]) -> int:
+def file_entries_plain(records: Sequence[Filed], index: int, topics: dict[str, TopicQueues]) -> int:
     """Put ordinary records into their queues from `index` on; return where the first odd one is.
 
     An entry is odd when it is not the next of a queue that exists and has room for it.

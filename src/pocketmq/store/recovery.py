@@ -13,6 +13,7 @@ queue offset is given out twice.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -231,7 +232,7 @@ class Recovery:
             position = file.end if jump else file.start + following
         return earlier
 
-    def _without_gaps(self, records: list[Filed]) -> tuple[list[Filed], int | None]:
+    def _without_gaps(self, records: Sequence[Filed]) -> tuple[list[Filed], int | None]:
         """Split off records before which their queue lacks entries; say where those may lie."""
         kept = []
         needed: int | None = None

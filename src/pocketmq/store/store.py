@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pocketmq.clock import Clock
@@ -210,7 +211,7 @@ class MessageStore:
 
     # --- dispatching and flushing --------------------------------------------------------------
 
-    def dispatch(self, count_max: int) -> list[Arrival]:
+    def dispatch(self, count_max: int) -> Sequence[Arrival]:
         """File at most about `count_max` confirmed records; return those that entered a queue."""
         limit = self.confirm_offset
         if self._dispatcher.position >= limit:

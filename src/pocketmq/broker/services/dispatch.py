@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pocketmq.errors import StoreError
 from pocketmq.message.scan import Filed
@@ -23,7 +23,7 @@ _RETRY_SECONDS = 1.0
 class DispatchService:
     """Calls `store.dispatch` whenever something was appended or became durable."""
 
-    def __init__(self, store: MessageStore, on_arrivals: Callable[[list[Filed]], None]) -> None:
+    def __init__(self, store: MessageStore, on_arrivals: Callable[[Sequence[Filed]], None]) -> None:
         self._store = store
         self._on_arrivals = on_arrivals
         self.is_scheduled = False

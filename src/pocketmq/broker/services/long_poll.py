@@ -8,7 +8,7 @@ case an arrival was missed. Pulls of closed connections are dropped.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pocketmq.clock import Clock
@@ -98,7 +98,7 @@ class LongPollService:
         self._count += 1
         return True
 
-    def arrived(self, arrivals: list[Filed]) -> None:
+    def arrived(self, arrivals: Sequence[Filed]) -> None:
         """Wake the pulls that wait for one of these messages."""
         held = self._held
         if not held:

@@ -7,7 +7,7 @@ one leaves, it tells the next. All look again once a second, in case an ordered 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pocketmq.broker.config import PopConfig
@@ -101,7 +101,7 @@ class PopPollService:
         self._count += 1
         return woken
 
-    def arrived(self, arrivals: list[Filed]) -> None:
+    def arrived(self, arrivals: Sequence[Filed]) -> None:
         """Wake those that wait for one of these messages."""
         if not self._count:
             return

@@ -1,0 +1,93 @@
+"""The console's table of contents: every endpoint, the pages, and what answers outside of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pocketmq.console import openapi
+from pocketmq.console.api import (
+    brokers,
+    clients,
+    groups,
+    look,
+    progress,
+    session,
+    topics,
+)
+from pocketmq.console.desk import Desk
+from pocketmq.console.endpoints import PREFIX, Endpoint, Noun, route_of
+from pocketmq.console.gate import Gate
+from pocketmq.console.pages import Pages
+from pocketmq.console.problems import Problem
+from pocketmq.errors import PocketMQError
+
+NOUNS: tuple[Noun, ...] = (
+    session.session,
+    look.overview,
+    topics.topics,
+    groups.groups,
+    progress.progress,
+    clients.clients,
+    brokers.brokers,
+    brokers.name_servers,
+)
+
+
+def endpoints() -> list[Endpoint]:
+    """All endpoints, in the order of the document."""
+    return [endpoint for noun in NOUNS for endpoint in noun.endpoints]
+
+
+def build_app(desk: Desk, more: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The ASGI app around a desk. `more` are routes outside of the API, such as `/metrics`."""
+    described = openapi.document(endpoints())
+
+    async def document(request: Request) -> Response:
+        return JSONResponse(described, headers={"Cache-Control": "no-store"})
+
+    routes: list[BaseRoute] = [
+        *_routes(endpoints(), desk),
+        Route(f"{PREFIX}/openapi.json", document),
+        *_health(desk),
+        *more,
+        *Pages().routes(),
+    ]
+    router = Router(routes, redirect_slashes=False, default=_nothing_there)
+    return Gate(
+        router,
+        desk.sessions,
+        host_names=(desk.config.listen.host, *desk.config.host_names),
+        request_bytes_max=desk.config.request_bytes_max,
+    )
+
+
+def _routes(all_of_them: Iterable[Endpoint], desk: Desk) -> list[Route]:
+    by_path: dict[str, list[Endpoint]] = {}
+    for endpoint in all_of_them:
+        by_path.setdefault(endpoint.path, []).append(endpoint)
+    return [route_of(found, desk) for found in by_path.values()]
+
+
+def _health(desk: Desk) -> list[Route]:
+    """For those who start and watch the process."""
+
+    async def alive(request: Request) -> Response:
+        return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+
+    async def ready(request: Request) -> Response:
+        try:
+            await desk.picture.brokers()
+        except PocketMQError:
+            return PlainTextResponse("no name server answers\n", 503)
+        return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+
+    return [Route("/healthz", alive), Route("/readyz", ready)]
+
+
+async def _nothing_there(scope: Scope, receive: Receive, send: Send) -> None:
+    raise Problem(404, "not_found", "there is nothing at this path")

@@ -300,6 +300,18 @@ def test_a_forked_child_has_connections_and_an_id_of_its_own(rocketmq: LocalBrok
     assert bodies(rocketmq, topic) == sorted(expected)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_notices_a_fork_that_nobody_tells_it_of(rocketmq: LocalBroker) -> None:
+    """uWSGI forks without calling what `os.register_at_fork` was given."""
+    topic = rocketmq.topic("fork")
+    untold = CHILD.replace("os, sys\n", "os, sys\nos.register_at_fork = lambda **calls: None\n")
+    finished = run_script(untold, rocketmq.address, topic)
+    assert (finished.stdout, finished.returncode) == ("done\n", 0), finished.stderr
+    eventually(lambda: len(rocketmq.messages(topic)) >= 11)
+    messages = rocketmq.messages(topic)
+    assert len(messages) == len({message.message_id for message in messages}) == 11
+
+
 POOL = """
 import multiprocessing, sys
 from pocketmq.blocking import Producer

@@ -30,7 +30,7 @@ from pocketmq.client.heartbeats import Heartbeats
 from pocketmq.client.messages import MessageQueue, ReceivedMessage
 from pocketmq.client.pushes import push_routes
 from pocketmq.client.routes import RouteTable
-from pocketmq.client.unique_keys import local_host
+from pocketmq.client.unique_keys import local_host, unique_keys
 from pocketmq.errors import ConfigError
 from pocketmq.net.caller import CallerConnection
 from pocketmq.net.connection import Connection
@@ -112,6 +112,7 @@ class Instance:
     def __init__(self, config: ClientConfig) -> None:
         self.config = config
         self.pid = os.getpid()
+        unique_keys.notice_fork()
         self.client_id = client_id_of(config)
         self.producers: dict[str, list[ProducerMember]] = {}
         self.consumers: dict[str, ConsumerMember] = {}

@@ -83,6 +83,11 @@ class UniqueKeys:
         """Make other keys than the parent process."""
         self._begin()
 
+    def notice_fork(self) -> None:
+        """The same, if this is a child process that was not told of its fork."""
+        if self._pid != os.getpid():
+            self._begin()
+
 
 unique_keys = UniqueKeys()
 if hasattr(os, "register_at_fork"):

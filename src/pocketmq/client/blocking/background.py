@@ -2,7 +2,8 @@
 
 It starts with the first client and ends with the interpreter, after every client that is still open
 has been closed. After a fork the child has none, and makes its own when it needs one: threads are
-not copied, and sockets of the parent must not be written to by two processes.
+not copied, and sockets of the parent must not be written to by two processes. A child hears of the
+fork from Python, or notices it by itself: uWSGI forks without telling Python.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final, Protocol, TypeVar
 from weakref import WeakSet
 
+from pocketmq.client.unique_keys import unique_keys
 from pocketmq.errors import ClientError
 
 T = TypeVar("T")
@@ -113,6 +115,8 @@ _closer: _Closer | None = None
 _background: BackgroundLoop | None = None
 _clients: WeakSet[Any] = WeakSet()
 _of_the_parent: list[object] = []
+_process = os.getpid()
+_noticing: dict[int, threading.Lock] = {}
 
 
 def background() -> BackgroundLoop:
@@ -135,8 +139,18 @@ def keep_for_ever(parents: object) -> None:
     _of_the_parent.append(parents)
 
 
+def notice_fork() -> None:
+    """Begin anew if this is a child process that was not told of its fork."""
+    process = os.getpid()
+    if process != _process:
+        with _noticing.setdefault(process, threading.Lock()):
+            if process != _process:
+                unique_keys.notice_fork()
+                _after_fork()
+
+
 def _after_fork() -> None:
-    global _background, _closer, _lock
+    global _background, _closer, _lock, _process
     _lock = threading.Lock()
     _closer = None
     if _background is not None:
@@ -144,11 +158,13 @@ def _after_fork() -> None:
         _background = None
     for client in list(_clients):
         client.forget()
+    _process = os.getpid()
 
 
 def close_all() -> None:
     """Close all plain clients of this process and end their thread, as the exit does."""
     global _background, _closer
+    notice_fork()
     running, closer = _background, _closer
     if running is not None and closer is not None and closer.close_all():
         running.stop()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar
 
-from pocketmq.client.blocking.background import background, keep_for_ever, remember
+from pocketmq.client.blocking.background import background, keep_for_ever, notice_fork, remember
 from pocketmq.errors import ClientClosed
 
 _log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class Facade(Generic[A]):
 
     def start(self) -> None:
         """Get ready; a client that was closed starts anew."""
+        notice_fork()
         with self._lock:
             if self._is_closed:
                 self._inner = self._make()
@@ -78,6 +79,7 @@ class Facade(Generic[A]):
 
     def _started(self) -> A:
         """The async client, started. Raise ClientClosed."""
+        notice_fork()
         if not self._is_started:
             with self._lock:
                 if self._is_closed:
@@ -91,6 +93,7 @@ class Facade(Generic[A]):
         self._close_with(None)
 
     def _close_with(self, error: BaseException | None) -> None:
+        notice_fork()
         with self._lock:
             if self._is_started:
                 self._is_started = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from pocketmq.broker.config import BrokerConfig
@@ -215,10 +216,12 @@ class Models:
         for level, (offset, end) in self.delay.waiting().items():
             yield Count("delayed", str(level), max(end - offset, 0))
 
-    def popped(self, topic: str, group: str, queue_id: int) -> int:
-        """How many messages of a queue a group has popped and not settled."""
+    def popped(self, topic: str, group: str) -> Callable[[int], int] | None:
+        """Counts, by queue, what a group has popped from a topic and not settled; None: nothing."""
         records = self.pops.records
-        return 0 if records is None else records.open_pops.count(topic, group, queue_id)
+        if records is None or not len(records.open_pops):
+            return None
+        return partial(records.open_pops.count, topic, group)
 
     def _forget_topics(self, names: Iterable[str]) -> None:
         tables = self._ground.tables

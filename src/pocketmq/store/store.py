@@ -303,6 +303,13 @@ class MessageStore:
             return 0, 0
         return queue.min_offset(self._log.min_offset), queue.end
 
+    def queue_ends(self, topic: str) -> list[int]:
+        """Return the end of each queue of a topic, by number; 0 for one that was never used."""
+        found = self._queues.topics.get(topic)
+        if found is None:
+            return []
+        return [0 if queue is None else queue.end for queue in found.queues]
+
     def offset_by_time(
         self, topic: str, queue_id: int, timestamp_ms: int, boundary: str = LOWER
     ) -> int:

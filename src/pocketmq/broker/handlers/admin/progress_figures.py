@@ -27,6 +27,9 @@ Place = tuple[str, int, int]
 """Topic, queue id, queue offset."""
 
 
+CountPopped = Callable[[int], int]
+
+
 class _Extent(NamedTuple):
     """What waits for a group, and where in each queue the first of that is."""
 
@@ -37,7 +40,8 @@ class _Extent(NamedTuple):
 
 
 class ProgressSource:
-    """Puts rows together. `popped` counts the messages of a queue that a group has popped."""
+    """Puts rows together. `popped` tells how to count what a group has popped from a topic's queues
+    and not settled, None when there is nothing."""
 
     def __init__(
         self,
@@ -46,7 +50,7 @@ class ProgressSource:
         clients: ClientTable,
         store: MessageStore,
         cold_reads: ColdReadService,
-        popped: Callable[[str, str, int], int],
+        popped: Callable[[str, str], CountPopped | None],
     ) -> None:
         self._topics = topics
         self._offsets = offsets
@@ -88,21 +92,23 @@ class ProgressSource:
         members = self._clients.consumer_group(group)
         if members is not None and members.subscriptions and topic not in members.subscriptions:
             return None
-        extent, pulled = self._store.queue_offsets, self._offsets.pulled_of(group, topic)
+        ends = self._store.queue_ends(topic)
+        pulled, popped = self._offsets.pulled_of(group, topic), self._popped(topic, group)
         lag = ready = 0
         consumed: list[Place] = []
         fetched: list[Place] = []
         for queue_id, committed in self._offsets.of(group, topic).items():
-            first, end = extent(topic, queue_id)
-            done = max(committed - self._popped(topic, group, queue_id), 0)
+            end = ends[queue_id] if queue_id < len(ends) else 0
+            done = committed - popped(queue_id) if popped is not None else committed
             if done >= end:
                 continue
+            done = max(done, 0)
             lag += end - done
-            consumed.append((topic, queue_id, max(done, first)))
-            seen = max(pulled.get(queue_id, 0), committed)
+            consumed.append((topic, queue_id, done))
+            seen = max(pulled.get(queue_id, 0), committed, 0)
             if seen < end:
                 ready += end - seen
-                fetched.append((topic, queue_id, max(seen, first)))
+                fetched.append((topic, queue_id, seen))
         return _Extent(lag, ready, consumed, fetched)
 
     def _moments_of(self, consumed: list[Place], fetched: list[Place]) -> tuple[int, int]:
@@ -113,14 +119,22 @@ class ProgressSource:
             known.clear()
             unknown.update(consumed, fetched)
         if unknown:
-            look = self._store.in_memory.store_time_of
             places = list(unknown)
-            times = all_of(partial(look, *place) for place in places)
+            times = all_of(partial(self._stored_ms, *place) for place in places)
             known.update(zip(places, times, strict=True))
         return (
             min((known[place] for place in consumed if known[place] > 0), default=0),
             min((known[place] for place in fetched if known[place] > 0), default=0),
         )
+
+    def _stored_ms(self, topic: str, queue_id: int, queue_offset: int) -> int:
+        """When a message was stored, or else the first that is kept. Raise NotInMemory."""
+        stored_ms = self._store.in_memory.store_time_of(topic, queue_id, queue_offset)
+        if stored_ms < 0:
+            first, end = self._store.queue_offsets(topic, queue_id)
+            if queue_offset < first < end:
+                return self._store.in_memory.store_time_of(topic, queue_id, first)
+        return stored_ms
 
     def _forget(self, names: Iterable[str]) -> None:
         """A topic that was made anew begins at the same offsets again."""

@@ -15,6 +15,8 @@ from contextlib import AsyncExitStack
 from types import FrameType
 from typing import Protocol
 
+from pocketmq.cli import notifying
+
 _log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -59,7 +61,9 @@ async def serve(
     processes = Processes()
     try:
         await start(processes)
+        notifying.ready()
         await stopping.wait()
+        notifying.stopping()
     finally:
         await processes.stop()
         restore()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pocketmq.cli.banner import Row, program, show_banner
+from pocketmq.cli.children import exporter_of
 from pocketmq.cli.configuring import Flags, configured
 from pocketmq.cli.logs import Format, set_up_logs
 from pocketmq.cli.running import Processes, run, serve
@@ -85,19 +86,37 @@ def _shared(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_NAME_SERVER_PORT
 @_BROKER_PORT
+@click.option("--console-port", metavar="PORT", help="The web console's port, if not 8080.")
+@click.option("--no-console", is_flag=True, help="Start no web console.")
 @_shared
-def up(nameserver_port: str | None, broker_port: str | None, **options: Any) -> None:
-    """Start a name server and a broker."""
+def up(
+    nameserver_port: str | None,
+    broker_port: str | None,
+    console_port: str | None,
+    no_console: bool,
+    **options: Any,
+) -> None:
+    """Start a name server, a broker and the web console."""
     from pocketmq.broker.config import BrokerConfig
+    from pocketmq.console.config import ConsoleConfig
     from pocketmq.nameserver.config import NameServerConfig
 
-    sections = {"broker": BrokerConfig(), "nameserver": NameServerConfig()}
-    flags = _flags(options, _ports(nameserver_port, broker_port))
+    sections = {
+        "broker": BrokerConfig(),
+        "nameserver": NameServerConfig(),
+        "console": ConsoleConfig(),
+    }
+    extra = _ports(nameserver_port, broker_port)
+    if console_port is not None:
+        extra.append(Entry("console.listen.port", console_port, "--console-port"))
+    if no_console:
+        extra.append(Entry("console.enabled", "false", "--no-console"))
+    flags = _flags(options, extra)
     with configured(sections, flags) as resolved:
         _begin(resolved, options)
-        broker, nameserver = resolved.config(BrokerConfig), resolved.config(NameServerConfig)
-        broker.store.root.mkdir(parents=True, exist_ok=True)
-        _serve(flags, broker.store.root, lambda p: _start_both(p, nameserver, broker, options))
+        root = resolved.config(BrokerConfig).store.root
+        root.mkdir(parents=True, exist_ok=True)
+        _serve(flags, root, lambda p: _start_both(p, resolved, options))
 
 
 @click.command()
@@ -189,19 +208,22 @@ def _serve(
     run(serve(start, abandon))
 
 
-async def _start_both(
-    processes: Processes,
-    nameserver_config: NameServerConfig,
-    broker_config: BrokerConfig,
-    options: dict[str, Any],
-) -> None:
-    name_server = await _start_name_server(processes, nameserver_config)
+async def _start_both(processes: Processes, resolved: Resolved, options: dict[str, Any]) -> None:
+    from pocketmq.broker.config import BrokerConfig
+    from pocketmq.cli.edge import start_beside
+    from pocketmq.nameserver.config import NameServerConfig
+
+    broker_config = resolved.config(BrokerConfig)
+    name_server = await _start_name_server(processes, resolved.config(NameServerConfig))
     registration = broker_config.registration
     others = [part for part in registration.name_servers.split(";") if part]
     known_to = ";".join(dict.fromkeys([_reachable(name_server), *others]))
     config = replace(broker_config, registration=replace(registration, name_servers=known_to))
     address = await _start_broker(processes, config)
     rows = [("name server", name_server), *_broker_rows(config, address, options)]
+    console = await start_beside(processes, resolved, _reachable(name_server), options)
+    if console:
+        rows.append(("console", console))
     _ready(rows, _try_hello(name_server), options)
 
 
@@ -226,6 +248,9 @@ async def _start_broker(processes: Processes, config: BrokerConfig) -> str:
         await processes.start(app)
     except ListenFailed as error:
         raise ListenFailed(f"{error} (--broker-port PORT)") from None
+    exporter = exporter_of(config, _reachable(str(app.address)))
+    if exporter is not None:
+        await processes.start(exporter)
     return str(app.address)
 
 

@@ -79,7 +79,10 @@ class Collector:
             return [Broker("", "", 0, self._broker)]
         return await self._admin.clusters.masters()
 
-    async def close(self) -> None:
+    async def start(self) -> None:
+        """Nothing: connections are opened when they are needed."""
+
+    async def stop(self) -> None:
         """Give up what is under way, and close connections that are our own."""
         if self._running is not None and not self._running.done():
             self._running.cancel()
@@ -96,7 +99,7 @@ class Collector:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.close()
+        await self.stop()
 
     async def _collect(self) -> Samples:
         samples = Samples()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -60,6 +61,7 @@ class ExporterServer:
 
     def __init__(self, collector: Collector, listener: socket.socket) -> None:
         self._listener = listener
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
         router = Router([*metrics_routes(collector), *health_routes(collector)])
         self._server = _Uvicorn(
             uvicorn.Config(

@@ -43,7 +43,8 @@ class Samples:
         lines = self._lines.get(family.name)
         if lines is None:
             lines = self._lines[family.name] = {}
-        lines.setdefault(labels, f"{family.name}{{{labels}}} {_number(value)}\n")
+        braces = f"{{{labels}}}" if labels else ""
+        lines.setdefault(labels, f"{family.name}{braces} {_number(value)}\n")
 
     def add_histogram(
         self,

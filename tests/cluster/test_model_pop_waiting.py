@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.local_broker import Peer, connected, local_broker
+from tests.support.local_broker import Peer, broker_config, connected, local_broker
 from tests.support.pops import START_MS, ack, handles, pop, records, revive, send, tell
 from tests.support.waiting import until
 
@@ -62,6 +64,26 @@ async def test_a_notice_comes_with_the_message(broker: BrokerApp, peer: Peer) ->
     assert await noticed == "true"
     assert len(records(await pop(peer))) == 1, "nobody took it"
     assert await has_messages(peer) == "false"
+
+
+async def test_with_sync_flush_a_pop_waits_for_its_check_points(tmp_path: Path) -> None:
+    config = broker_config(tmp_path)
+    store = replace(config.store, flush=replace(config.store.flush, mode="SYNC_FLUSH"))
+    async with local_broker(tmp_path, store=store) as app, connected(app, "one") as (one,):
+        app.running.tables.topics.put(TopicConfig("T", 2, 2))
+        await send(app, one, b"a")
+        disk_is_free = threading.Event()
+        app.running.flush._thread.submit(disk_is_free.wait)
+        try:
+            popped = asyncio.create_task(pop(one))
+            await until(lambda: app.running.flush.waiting)
+            put = app.running.store.log_end
+            assert app.running.store.flushed_offset < put
+            assert not popped.done()
+        finally:
+            disk_is_free.set()
+        assert len(records(await popped)) == 1
+        assert app.running.store.flushed_offset >= put
 
 
 async def test_a_notice_is_not_given_for_nothing(

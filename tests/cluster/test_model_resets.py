@@ -93,9 +93,7 @@ async def test_members_that_pull_go_back(broker: BrokerApp, peer: Peer, clock: M
         assert member.got[4:] == [b"a", b"b", b"c"]
 
 
-async def test_a_held_pull_learns_of_a_reset_when_it_is_woken(
-    broker: BrokerApp, peer: Peer
-) -> None:
+async def test_a_held_pull_learns_of_a_reset_at_once(broker: BrokerApp, peer: Peer) -> None:
     member = Member(peer)
     await peer.heartbeat("T")
     await send(broker, peer, b"a")
@@ -104,11 +102,20 @@ async def test_a_held_pull_learns_of_a_reset_when_it_is_woken(
     await until(lambda: broker.running.long_poll.count == 1)
     async with connected(broker, "tool") as (tool,):
         await reset(tool, 0)
-        await send(broker, tool, b"b")
     assert await held == ResponseCode.PULL_OFFSET_MOVED
     assert member.offset == 0
     assert await member.pull() == 0
-    assert member.got == [b"a", b"a", b"b"]
+    assert member.got == [b"a", b"a"]
+
+
+async def test_a_waiting_pop_gets_what_a_reset_gives_back(broker: BrokerApp, peer: Peer) -> None:
+    await send(broker, peer, b"a")
+    assert len(records(await pop(peer))) == 1
+    waiting = asyncio.create_task(pop(peer, pollTime=60_000))
+    await until(lambda: broker.running.models.pops.poll.count("g", "T", -1) == 1)
+    async with connected(broker, "tool") as (tool,):
+        await reset(tool, 0)
+    assert [bytes(record.body) for record in records(await waiting)] == [b"a"]
 
 
 @pytest.mark.parametrize("order", ["false", "true"])

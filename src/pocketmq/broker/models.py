@@ -257,6 +257,7 @@ def _pop_ground(ground: Ground) -> PopGround:
         ground.store,
         ground.tables,
         ground.intake,
+        ground.flush,
         ground.placer,
         ground.dispatch,
         ground.cold_reads,

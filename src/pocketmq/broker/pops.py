@@ -12,6 +12,7 @@ from pocketmq.broker.handlers.pop_views import PopViewsHandler
 from pocketmq.broker.routes import Routed
 from pocketmq.broker.services.cold_reads import ColdReadService
 from pocketmq.broker.services.dispatch import DispatchService
+from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.intake import Intake
 from pocketmq.broker.services.ordered_pops import OrderedPops
 from pocketmq.broker.services.placing import Placer
@@ -35,6 +36,7 @@ class PopGround:
     store: MessageStore
     tables: Tables
     intake: Intake
+    flush: FlushService
     placer: Placer
     dispatch: DispatchService
     cold_reads: ColdReadService
@@ -48,6 +50,7 @@ class Pops:
         config, clock, tables = ground.config, ground.clock, ground.tables
         self._ground = ground
         self.poll = PopPollService(ground.store.record_at, clock, config.pop)
+        tables.offsets.on_reset(lambda group, topic, _: self.poll.wake(group, topic))
         self._ordered = OrderedPops(tables.orders, tables.offsets, self.poll, clock)
         self._places = PopPlaces(
             ground.store, tables.topics, tables.offsets, self._ordered, config.pop
@@ -127,6 +130,7 @@ class Pops:
                 self.service,
                 poll,
                 ground.cold_reads,
+                ground.flush,
                 clock,
                 invisible_ms_max=invisible_ms_max,
             ),

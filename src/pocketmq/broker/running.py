@@ -89,6 +89,7 @@ class RunningBroker:
         self.long_poll = LongPollService(
             config.pull.held_max, clock, lambda topic, queue: store.queue_offsets(topic, queue)[1]
         )
+        tables.offsets.on_reset(self.long_poll.wake)
         self.dispatch = DispatchService(store, self._arrived)
         self.upkeep = UpkeepService(store, self.dispatch.wake)
         self.flush = FlushService(

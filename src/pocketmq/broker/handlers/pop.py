@@ -1,7 +1,8 @@
 """POP_MESSAGE (200050): hand out messages for a time, to whoever asks.
 
 A pop that finds nothing waits when its client allows it. One that needs pages which are not in
-memory waits while another thread reads them in.
+memory waits while another thread reads them in. With SYNC_FLUSH the answer waits until the disk has
+the check points, which bring back what is not acknowledged.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 from pocketmq.broker.handlers.pop_gate import PopGate, wrong
 from pocketmq.broker.services.cold_reads import ColdReadService
+from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.services.pop_poll import Awaited, PopPollService
 from pocketmq.broker.services.pops import PopService, Wish
 from pocketmq.clock import Clock
@@ -35,6 +37,7 @@ class PopHandler:
         pops: PopService | None,
         poll: PopPollService,
         cold_reads: ColdReadService,
+        flush: FlushService,
         clock: Clock,
         *,
         invisible_ms_max: int,
@@ -43,6 +46,7 @@ class PopHandler:
         self._pops = pops
         self._poll = poll
         self._cold_reads = cold_reads
+        self._flush = flush
         self._clock = clock
         self._invisible_ms_max = invisible_ms_max
 
@@ -108,7 +112,16 @@ class PopHandler:
             ";".join(popped.counts) if wish.ordered else None,
         )
         body = popped.body[0] if len(popped.body) == 1 else b"".join(popped.body)
-        return command.reply(0, "FOUND", encode_fields(header), body)
+        reply = command.reply(0, "FOUND", encode_fields(header), body)
+        needs_disk = self._flush.is_sync and not wish.ordered
+        return self._when_durable(reply) if needs_disk else reply
+
+    async def _when_durable(self, reply: Command) -> Command:
+        """The answer, once its check points are on the disk or have had their time to get there."""
+        durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._flush.call_when_durable(durable)
+        await durable
+        return reply
 
     async def _again(self, command: Command, wish: Wish, ready: asyncio.Event) -> Command:
         await ready.wait()

@@ -117,6 +117,12 @@ class LongPollService:
             if woken:
                 self._release((topic, queue_id), woken)
 
+    def wake(self, group: str, topic: str, queue_id: int) -> None:
+        """Let a group's pulls of a queue look again."""
+        pulls = [pull for pull in self.held_at(topic, queue_id) if pull.group == group]
+        if pulls:
+            self._release((topic, queue_id), pulls)
+
     def sweep(self) -> None:
         """Wake pulls whose time is over, drop closed ones, look again at all now and then."""
         now = self._clock.monotonic()

@@ -10,7 +10,7 @@ A lite-pull consumer, a replica and a tool all may commit; the last one wins, ba
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from pocketmq.broker.state.saved import ChangeLog, encode_table
@@ -26,6 +26,8 @@ SEPARATOR: Final = "@"
 _NOTHING: Final[Mapping[int, int]] = {}
 
 _Key = tuple[str, str]
+ResetListener = Callable[[str, str, int], None]
+"""Called with group, topic and queue."""
 
 
 class OffsetTable:
@@ -38,6 +40,7 @@ class OffsetTable:
         self._topics_of: dict[str, set[str]] = {}
         self._groups_of: dict[str, set[str]] = {}
         self._rows: dict[_Key, bytes] = {}
+        self._listeners: list[ResetListener] = []
         self._commits = 0
         self.file = file
         self.changes = ChangeLog(clock)
@@ -159,6 +162,12 @@ class OffsetTable:
         self.drop_reset(group, topic, queue_id)
         self.commit(group, topic, queue_id, offset)
         self._resets.setdefault((group, topic), {})[queue_id] = offset
+        for listener in self._listeners:
+            listener(group, topic, queue_id)
+
+    def on_reset(self, listener: ResetListener) -> None:
+        """Let `listener` know of each reset: who waits for new messages has others to get now."""
+        self._listeners.append(listener)
 
     def pending_reset(self, group: str, topic: str, queue_id: int) -> int | None:
         """Where a reset wants the group to go on, or None."""

@@ -101,7 +101,8 @@ class PocketMQPeer:
         self._directory = directory
         nameserver_port = free_ports(12)
         self.port = nameserver_port + 4
-        command = [sys.executable, "-m", "pocketmq", "up", "--data", str(directory / "data")]
+        command = [sys.executable, "-m", "pocketmq", "up", "--no-console"]
+        command += ["--data", str(directory / "data")]
         command += ["--nameserver-port", str(nameserver_port), "--broker-port", str(self.port)]
         command += ["--set", "flushDiskType=SYNC_FLUSH"] if sync_flush else []
         for setting in settings:

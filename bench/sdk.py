@@ -122,7 +122,7 @@ def local_broker(core: int | None) -> Iterator[str]:
         other.bind(("127.0.0.1", 0))
         name_port, broker_port = probe.getsockname()[1], other.getsockname()[1]
     with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "pocketmq", "up", "--data", directory]
+        command = [sys.executable, "-m", "pocketmq", "up", "--no-console", "--data", directory]
         command += ["--nameserver-port", str(name_port), "--broker-port", str(broker_port)]
         command += ["--set", "fast_port_offset=0"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

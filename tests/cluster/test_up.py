@@ -17,7 +17,10 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 
-FREE_PORTS = ("--nameserver-port", "0", "--broker-port", "0", "--set", "fast_port_offset=0")
+FREE_PORTS = (
+    *("--nameserver-port", "0", "--broker-port", "0", "--set", "fast_port_offset=0"),
+    "--no-console",
+)
 
 # A start imports and opens files on the loop, about which asyncio's debug mode would complain.
 QUIET = {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}

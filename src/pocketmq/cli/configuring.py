@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pocketmq.cli.directories import (
+    console_users_in,
     default_data_directory,
     ephemeral_directory,
     name_server_file_in,
@@ -27,6 +28,7 @@ from pocketmq.settings import (
 
 STORE_ROOT = "broker.store.root"
 NAME_SERVER_FILE = "nameserver.kvConfigPath"
+CONSOLE_USERS = "console.users"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +84,6 @@ def _places(sections: Mapping[str, object], data: Path, where: str) -> list[Entr
         entries.append(Entry(STORE_ROOT, str(store_in(data)), where))
     if "nameserver" in sections:
         entries.append(Entry(NAME_SERVER_FILE, str(name_server_file_in(data)), where))
+    if "console" in sections:
+        entries.append(Entry(CONSOLE_USERS, str(console_users_in(data)), where))
     return entries

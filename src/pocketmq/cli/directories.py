@@ -38,6 +38,11 @@ def name_server_file_in(data: Path) -> Path:
     return data / "namesrv" / "kvConfig.json"
 
 
+def console_users_in(data: Path) -> Path:
+    """Return where this data directory keeps those who may log in to the console."""
+    return data / "console" / "users.json"
+
+
 @contextmanager
 def ephemeral_directory() -> Iterator[Path]:
     """Provide a directory that is gone afterwards, in memory where the system offers that."""

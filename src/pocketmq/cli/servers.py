@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from pocketmq.cli.banner import Row, program, show_banner
+from pocketmq.cli.commands import Noun
 from pocketmq.cli.children import exporter_of
 from pocketmq.cli.configuring import Flags, configured
 from pocketmq.cli.logs import Format, set_up_logs
@@ -138,7 +140,15 @@ def nameserver(port: str | None, **options: Any) -> None:
         _serve(flags, None, start)
 
 
-@click.command()
+@click.group(
+    cls=Noun,
+    invoke_without_command=True,
+    places={
+        "list": ("pocketmq.cli.broker_list", "list_brokers"),
+        "show": ("pocketmq.cli.broker_list", "show_broker"),
+        "settings": ("pocketmq.cli.broker_list", "broker_settings"),
+    },
+)
 @click.option("--port", "--broker-port", metavar="PORT", help="Listen on this port, not 10911.")
 @click.option(
     "-n",
@@ -148,8 +158,14 @@ def nameserver(port: str | None, **options: Any) -> None:
     help="Register with these name servers, split by `;`.",
 )
 @_shared
-def broker(port: str | None, name_servers: str | None, **options: Any) -> None:
-    """Start a broker alone."""
+@click.pass_context
+def broker(
+    ctx: click.Context, port: str | None, name_servers: str | None, **options: Any
+) -> None:
+    """Start a broker alone. With one of the commands below, look at brokers that run."""
+    if ctx.invoked_subcommand is not None:
+        _check_no_options(ctx)
+        return
     from pocketmq.broker.config import BrokerConfig
 
     extra = _ports(None, port)
@@ -170,6 +186,18 @@ def broker(port: str | None, name_servers: str | None, **options: Any) -> None:
             _ready([("name servers", known_to or "none"), *rows], _try_client(known_to), options)
 
         _serve(flags, config.store.root, start)
+
+
+def _check_no_options(ctx: click.Context) -> None:
+    """Raise UsageError for options of the start in front of a command that looks."""
+    for param in ctx.command.params:
+        assert param.name is not None
+        if ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{param.opts[0]} in front of {ctx.invoked_subcommand} is for starting a broker; "
+                f"options of {ctx.invoked_subcommand} come behind it.",
+                ctx,
+            )
 
 
 def _ports(nameserver_port: str | None, broker_port: str | None) -> list[Entry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,7 +24,6 @@ from pocketmq.console.endpoints import PREFIX, Endpoint, Noun, route_of
 from pocketmq.console.gate import Gate
 from pocketmq.console.pages import Pages
 from pocketmq.console.problems import Problem
-from pocketmq.errors import PocketMQError
 
 NOUNS: tuple[Noun, ...] = (
     session.session,
@@ -53,7 +52,6 @@ def build_app(desk: Desk, more: Sequence[BaseRoute] = ()) -> ASGIApp:
     routes: list[BaseRoute] = [
         *_routes(endpoints(), desk),
         Route(f"{PREFIX}/openapi.json", document),
-        *_health(desk),
         *more,
         *Pages().routes(),
     ]
@@ -71,22 +69,6 @@ def _routes(all_of_them: Iterable[Endpoint], desk: Desk) -> list[Route]:
     for endpoint in all_of_them:
         by_path.setdefault(endpoint.path, []).append(endpoint)
     return [route_of(found, desk) for found in by_path.values()]
-
-
-def _health(desk: Desk) -> list[Route]:
-    """For those who start and watch the process."""
-
-    async def alive(request: Request) -> Response:
-        return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
-
-    async def ready(request: Request) -> Response:
-        try:
-            await desk.picture.brokers()
-        except PocketMQError:
-            return PlainTextResponse("no name server answers\n", 503)
-        return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
-
-    return [Route("/healthz", alive), Route("/readyz", ready)]
 
 
 async def _nothing_there(scope: Scope, receive: Receive, send: Send) -> None:

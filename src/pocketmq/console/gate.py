@@ -38,6 +38,7 @@ SECURITY_HEADERS = (
 )
 
 _OPEN = frozenset((f"{PREFIX}/session", f"{PREFIX}/login"))
+_GUARDED = (f"{PREFIX}/", "/metrics")
 _SAFE = ("GET", "HEAD")
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -123,7 +124,7 @@ class Gate:
     async def _admit(self, scope: Scope) -> None:
         """Find out who asks, and check the token of writes. Raise Problem (401, 403, 429)."""
         path: str = scope["path"]
-        if not path.startswith(PREFIX + "/"):
+        if not path.startswith(_GUARDED):
             if scope["method"] not in _SAFE:
                 raise Problem(405, "method", "pages can only be read")
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Iterator, Sequence
 
@@ -15,8 +16,8 @@ from pocketmq.clock import Clock, SystemClock
 from pocketmq.console.app import build_app
 from pocketmq.console.config import ConsoleConfig
 from pocketmq.console.desk import Desk
+from pocketmq.console.listening import exposure_problem, listen, url_of
 from pocketmq.errors import ConfigError, ListenFailed
-from pocketmq.net.address import Address
 
 HEADER_BYTES_MAX = 16 * 1024
 _STOP_SECONDS = 2
@@ -68,11 +69,10 @@ class ConsoleServer:
         self._serving: asyncio.Task[None] | None = None
 
     @property
-    def address(self) -> Address:
-        """Where it listens."""
+    def url(self) -> str:
+        """Where a browser finds the console."""
         assert self._listener is not None, "not started"
-        host, port = self._listener.getsockname()[:2]
-        return Address(host, port)
+        return url_of(self._listener)
 
     @property
     def desk(self) -> Desk:
@@ -81,9 +81,10 @@ class ConsoleServer:
 
     async def start(self) -> None:
         """Listen and serve. Raise ListenFailed, ConfigError."""
-        login = self._desk.sessions.users.needed
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it would tell of its own start
+        self._desk.sessions.users.users()  # a file that cannot be understood is said now
         if self._listener is None:
-            problem = exposure_problem(self.config, login=login)
+            problem = exposure_problem(self.config)
             if problem is not None:
                 raise ConfigError(problem)
             self._listener = listen(self.config)
@@ -91,7 +92,7 @@ class ConsoleServer:
         while not self._server.started:
             if self._serving.done():
                 await self._serving
-                raise ListenFailed(f"the console cannot listen on {self.address}")
+                raise ListenFailed("the console's server ended at once; its log says why")
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
@@ -102,39 +103,3 @@ class ConsoleServer:
             await self._serving
         if self._listener is not None:
             self._listener.close()
-
-
-def listen(config: ConsoleConfig) -> socket.socket:
-    """The listening socket. Raise ListenFailed, which names the address and the cure."""
-    host, port = config.listen.host, config.listen.port
-    try:
-        found = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
-        )
-    except OSError as error:
-        raise ListenFailed(f"the console cannot listen on {host}: {error.strerror}") from None
-    family, kind, protocol, _, address = found[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        raise ListenFailed(
-            f"the console cannot listen on {host}:{port} ({error.strerror}); choose another port "
-            "with --console-port PORT, or do without it with --no-console"
-        ) from None
-    return listener
-
-
-def exposure_problem(config: ConsoleConfig, *, login: bool) -> str | None:
-    """Why it must not listen where it should: on a public address without a login."""
-    host = config.listen.host
-    if login or config.open_to_all or host in ("localhost", "::1") or host.startswith("127."):
-        return None
-    return (
-        f"the console would be open to everybody who reaches {host}; make a login with "
-        "`pocketmq console user add NAME`, or say --set console.open_to_all=true"
-    )

@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,7 +77,7 @@ class UserFile:
     async def check(self, name: str, password: str) -> User | None:
         """The user, when the password is right. An unknown name takes as long as a known one."""
         user = self.users().get(name)
-        wanted = user.password if user is not None else _NOBODY
+        wanted = user.password if user is not None else await asyncio.to_thread(_nobody)
         if self._hashing is None:
             self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
         async with self._hashing:
@@ -171,4 +172,7 @@ def _parsed(path: Path) -> dict[str, User]:
     return users
 
 
-_NOBODY = hash_password(secrets.token_hex(16))
+@cache
+def _nobody() -> str:
+    """What the password of an unknown user is compared with."""
+    return hash_password(secrets.token_hex(16))

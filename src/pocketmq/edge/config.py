@@ -1,0 +1,19 @@
+"""The edge's settings: the cluster it stands in front of, and in whose name it asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pocketmq.settings import setting
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeConfig:
+    """Which cluster the edge is a client of."""
+
+    name_servers: str = setting(
+        "", "Name servers of the cluster, split by `;`.", environment="NAMESRV_ADDR"
+    )
+    access_key: str = setting("", "Signs requests, where brokers ask for that.")
+    secret_key: str = setting("", "Belongs to the access key.")
+    tls: bool = setting(False, "Speak TLS with name servers and brokers.")

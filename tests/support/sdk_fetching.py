@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 from tests.support.sdk_stage import Stage, take
@@ -132,6 +132,34 @@ async def pops_are_acknowledged_hidden_and_retried(stage: Stage) -> None:
         await asyncio.gather(*(stage.producer.send(topic, body) for body in bodies))
         await until(lambda: sum(seen.values()) >= 21 and consumer.in_hand == 0)
     assert seen == {body: 2 if body == bodies[1] else 1 for body in bodies}
+
+
+async def pops_in_order_keep_it_through_failures_and_members(stage: Stage) -> None:
+    """Two members pop the same queues; a message that fails holds up only what is behind it."""
+    topic, group = await stage.topic(), stage.group()
+    by_key: dict[str, list[int]] = defaultdict(list)
+    failed: set[str] = set()
+    for number in range(60):
+        await stage.producer.send(topic, str(number), order_by=f"key{number % 6}")
+
+    async def handler(message: pocketmq.ReceivedMessage) -> None:
+        await asyncio.sleep(0.001)
+        if int(message.text) % 20 == 7 and message.text not in failed:
+            failed.add(message.text)
+            raise pocketmq.RetryIn(0.05)
+        by_key[message.order_by].append(int(message.text))
+
+    def member() -> pocketmq.PopConsumer:
+        return pocketmq.PopConsumer(
+            stage.address, group=group, topics=topic, start_from="first", handler=handler,
+            orderly=True, invisible=stage.invisible,
+        )  # fmt: skip
+
+    if stage.pops:
+        async with member(), member():
+            await until(lambda: sum(map(len, by_key.values())) >= 60)
+        assert by_key == {f"key{key}": list(range(key, 60, 6)) for key in range(6)}
+        assert failed == {"7", "27", "47"}
 
 
 async def operators_can_ask_and_move_a_consumer(stage: Stage) -> None:

@@ -15,6 +15,7 @@ import pytest
 from tests.support.sdk_fetching import (
     operators_can_ask_and_move_a_consumer,
     pops_are_acknowledged_hidden_and_retried,
+    pops_in_order_keep_it_through_failures_and_members,
     positions_can_be_chosen_and_moved,
     pull_consumers_go_where_they_are_told,
 )
@@ -302,6 +303,7 @@ SCENARIOS = (
     positions_can_be_chosen_and_moved,
     pull_consumers_go_where_they_are_told,
     pops_are_acknowledged_hidden_and_retried,
+    pops_in_order_keep_it_through_failures_and_members,
     operators_can_ask_and_move_a_consumer,
     what_producers_can_send_arrives,
 )

@@ -8,7 +8,7 @@ from typing import Final
 from pocketmq.client.calls import Calls
 from pocketmq.client.decoding import decode_messages
 from pocketmq.client.messages import ReceivedMessage
-from pocketmq.client.receipts import Receipt, ack_items, receipts_of
+from pocketmq.client.receipts import Receipt, ack_items, count_attempts, receipts_of
 from pocketmq.errors import BrokerRefused, FeatureUnavailable
 from pocketmq.filtering.subscriptions import Subscription
 from pocketmq.message.positions import QueueOffset
@@ -56,13 +56,17 @@ async def pop(
     wait_ms: int,
     now_ms: int,
     from_first: bool,
+    queue_id: int = ANY_QUEUE,
     ordered: bool = False,
 ) -> Popped:
-    """Pop once. Raises what a call raises, and FeatureUnavailable for brokers before 5.0."""
+    """Pop once. An `ordered` pop of a queue gets nothing before the last one is acknowledged.
+
+    Raises what a call raises, and FeatureUnavailable for brokers before 5.0.
+    """
     header = PopRequest(
         group,
         subscription.topic,
-        ANY_QUEUE,
+        queue_id,
         min(messages_max, POP_MESSAGES_MAX),
         invisible_ms,
         wait_ms,
@@ -90,6 +94,8 @@ async def pop(
         return Popped([], [], 0, answer.code == ResponseCode.POLLING_FULL)
     messages = decode_messages(answer.body, broker_name)
     receipts = receipts_of(messages, answer.fields, broker_name)
+    if ordered:
+        count_attempts(messages, answer.fields.get("orderCountInfo", ""))
     return Popped(messages, receipts, int(answer.fields.get("restNum", "0")))
 
 

@@ -42,6 +42,7 @@ from pocketmq.security import Credentials
 _log = logging.getLogger(__name__)
 
 INVISIBLE_SECONDS: Final = 60.0
+TURN_SECONDS: Final = 1.0
 
 
 class PopConsumer:
@@ -51,6 +52,9 @@ class PopConsumer:
     `invisible` is how long a message stays hidden after it was handed out; `in_hand_max` how many
     may be in hand for each topic and broker. Raise ConfigError or SubscriptionInvalid for what
     cannot work.
+
+    `orderly` keeps the order of each queue: while a member has messages of it, nobody gets more,
+    and one that fails is tried again in its place. What has one `order_by` lies in one queue.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class PopConsumer:
         group: str,
         topics: Topics,
         handler: Handler | None = None,
+        orderly: bool = False,
         concurrency: int = 20,
         invisible: float = INVISIBLE_SECONDS,
         in_hand_max: int = 96,
@@ -103,6 +108,7 @@ class PopConsumer:
             concurrency,
             round(invisible * 1000),
             in_hand_max,
+            orderly,
             start_from == "first",
             rules,
             Hooks(hooks),
@@ -195,16 +201,20 @@ class PopConsumer:
         seconds = wait.total_seconds() if isinstance(wait, timedelta) else wait
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
+        wait_seconds = 0.0
         while True:
             await parts.refresh()
             sources = parts.sources()
-            share = (deadline - loop.time()) / max(1, len(sources))
             for _ in sources:
                 source = sources[next(self._turns) % len(sources)]
                 source.forget_expired()
-                found = await parts.pop_once(source, messages_max, max(0.0, share))
+                share = max(0.0, deadline - loop.time())
+                if len(sources) > 1:  # what waits elsewhere must not wait for long
+                    share = min(share, wait_seconds)
+                found = await parts.pop_once(source, messages_max, share)
                 if found:
                     return found
+            wait_seconds = TURN_SECONDS
             if loop.time() >= deadline:
                 return []
             if not sources:

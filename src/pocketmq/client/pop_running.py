@@ -1,4 +1,8 @@
-"""A popping consumer while it runs: a loop of pops for each topic and broker, and the workers."""
+"""A popping consumer while it runs: loops of pops, and the workers.
+
+A loop pops whatever one broker has of a topic. To handle messages in order there is a loop for each
+queue: it pops again when all that it got is acknowledged. Other members may take the next turn.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from pocketmq.client.instance import Instance
 from pocketmq.client.iteration import Inbox
 from pocketmq.client.messages import MessageQueue, ReceivedMessage
 from pocketmq.client.outcomes import Verdict
-from pocketmq.client.pop_calls import POP_MESSAGES_MAX, pop
+from pocketmq.client.pop_calls import ANY_QUEUE, POP_MESSAGES_MAX, pop
 from pocketmq.client.popped import PoppedQueue
 from pocketmq.client.process_queue import ProcessQueue
 from pocketmq.client.pulling import BACKOFF_SECONDS
@@ -52,6 +56,7 @@ class PopPlan:
     concurrency: int
     invisible_ms: int
     in_hand_max: int
+    orderly: bool
     from_first: bool
     rules: RetryRules
     hooks: Hooks
@@ -75,8 +80,8 @@ class RunningPops:
     def __init__(self, plan: PopPlan, instance: Instance) -> None:
         self.plan = plan
         self.instance = instance
-        self._sources: dict[tuple[str, str], PoppedQueue] = {}
-        self._loops: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._sources: dict[MessageQueue, PoppedQueue] = {}
+        self._loops: dict[MessageQueue, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = Bell()
         self.is_flowing = False
@@ -90,7 +95,11 @@ class RunningPops:
             sent_back=self._nothing,
         )
         self.workers = Workers(
-            plan.handler, self.ending, plan.options, orderly=False, concurrency=plan.concurrency
+            plan.handler,
+            self.ending,
+            plan.options,
+            orderly=plan.orderly,
+            concurrency=plan.concurrency,
         )
         self.member = PopMember(self)
         self._hooks_started = False
@@ -107,7 +116,7 @@ class RunningPops:
         self.workers.offer(held, messages)
 
     def sources(self) -> list[PoppedQueue]:
-        """One for each topic and broker."""
+        """One for each topic and broker, or one for each queue."""
         return list(self._sources.values())
 
     # -- starting and stopping --------------------------------------------------------------
@@ -128,6 +137,7 @@ class RunningPops:
         """Pop from now on."""
         if not self.is_flowing:
             self.is_flowing = True
+            self._sources.clear()
             self._tasks = [
                 asyncio.ensure_future(self._follow_routes()),
                 asyncio.ensure_future(self._renew()),
@@ -155,27 +165,34 @@ class RunningPops:
         self._changed.ring()
 
     async def refresh(self) -> None:
-        """See to it that there is a source for each topic and broker."""
+        """See to it that there is a source for whatever is to be popped."""
         for topic, subscription in self.plan.subscriptions.items():
             try:
                 route = await self.instance.routes.get(topic)
             except NoRoute as error:
                 _log.debug("%s", error)
                 continue
-            for name in {queue.broker_name for queue in route.read_queues}:
-                address = route.master(name)
-                key = (topic, name)
-                known = self._sources.get(key)
+            for queue in self._popped(route):
+                address = route.master(queue.broker_name)
+                known = self._sources.get(queue)
                 if address is None or (known is not None and known.address == address):
                     continue
-                self._sources[key] = PoppedQueue(
+                self._sources[queue] = PoppedQueue(
                     self.instance.calls,
                     self.plan.group,
                     subscription,
-                    name,
+                    queue.broker_name,
                     address,
-                    self.plan.in_hand_max,
+                    1 if queue.queue_id != ANY_QUEUE else self.plan.in_hand_max,
+                    queue.queue_id,
                 )
+
+    def _popped(self, route: Route) -> set[MessageQueue]:
+        """What of a topic is popped by itself: a broker's part of it, or in order a queue."""
+        if self.plan.orderly and (self.is_flowing or self.plan.handler is not None):
+            return set(route.read_queues)
+        brokers = {queue.broker_name for queue in route.read_queues}
+        return {MessageQueue(route.topic, name, ANY_QUEUE) for name in brokers}
 
     async def _follow_routes(self) -> None:
         while True:
@@ -191,12 +208,14 @@ class RunningPops:
 
     # -- popping ----------------------------------------------------------------------------
 
-    async def _pop_on(self, key: tuple[str, str], source: PoppedQueue) -> None:
+    async def _pop_on(self, key: MessageQueue, source: PoppedQueue) -> None:
         """Pop from one source for as long as it is in use."""
         plan = self.plan
         failures = 0
         while self._sources.get(key) is source:
             await source.wait_for_room()
+            if plan.orderly:
+                await source.acknowledged()  # the broker gives nothing more before
             room = plan.in_hand_max - source.count
             try:
                 wait = plan.options.poll_timeout_ms / 1000
@@ -229,6 +248,8 @@ class RunningPops:
             wait_ms=round(wait_seconds * 1000),
             now_ms=plan.clock.now_ms(),
             from_first=plan.from_first,
+            queue_id=source.queue.queue_id,
+            ordered=plan.orderly,
         )
         if popped.is_full or (not popped.messages and loop.time() - began < FULL_SECONDS):
             await asyncio.sleep(min(FULL_SECONDS, wait_seconds))

@@ -1,4 +1,4 @@
-"""What a popping consumer has in hand of one topic on one broker.
+"""What a popping consumer has in hand of one topic on one broker, or of one of its queues.
 
 Every message has a receipt with a time. While it is being handled its receipt is renewed, so that
 the broker does not give it to somebody else; when it is finished, it is acknowledged, those of one
@@ -48,7 +48,7 @@ class InHand:
 
 
 class PoppedQueue(ProcessQueue):
-    """The messages popped from one topic of one broker that are not finished yet."""
+    """The messages popped from one topic, or queue, of one broker that are not finished yet."""
 
     __slots__ = ("_acks", "_address", "_calls", "_flushing", "_group", "_hands", "_jobs")
 
@@ -60,8 +60,9 @@ class PoppedQueue(ProcessQueue):
         broker_name: str,
         address: str,
         in_hand_max: int,
+        queue_id: int = ANY_QUEUE,
     ) -> None:
-        queue = MessageQueue(subscription.topic, broker_name, ANY_QUEUE)
+        queue = MessageQueue(subscription.topic, broker_name, queue_id)
         super().__init__(queue, subscription, 0, QueueLimits(in_hand_max))
         self._calls = calls
         self._group = group
@@ -164,6 +165,12 @@ class PoppedQueue(ProcessQueue):
                 topic,
                 error,
             )
+
+    async def acknowledged(self) -> None:
+        """Return when the broker has heard of all that is finished, or has not in time."""
+        self._flush()
+        while self._jobs:
+            await asyncio.wait(self._jobs)
 
     async def acknowledge_now(self, message: ReceivedMessage) -> None:
         """Acknowledge one message and wait for the answer. Raise what a call raises."""

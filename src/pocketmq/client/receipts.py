@@ -6,6 +6,7 @@ A pop's answer has the parts in its header, one entry for each queue it took mes
 
     startOffsetInfo   `retryFlag queue startOffset;...`
     msgOffsetInfo     `retryFlag queue offset,offset,...;...`
+    orderCountInfo    `retryFlag qo<queue>%<offset> times;...` or `retryFlag queue times;...`
 
 Messages that come again carry their handle as property POP_CK.
 """
@@ -106,6 +107,21 @@ def receipts_of(
             )
         )  # fmt: skip
     return found
+
+
+def count_attempts(messages: Iterable[ReceivedMessage], order_counts: str) -> None:
+    """Let the messages of an ordered pop know how often they were handed out before.
+
+    Stored messages do not say, as nothing is stored again. Raise MalformedBody.
+    """
+    try:
+        counts = {key: int(times) for _, key, times in _entries(order_counts)}
+    except ValueError as error:
+        raise MalformedBody(f"the answer to a pop cannot be read: {error!r}") from None
+    for message in messages:
+        queue = str(message.queue_id)
+        of_queue = counts.get(queue, 0)
+        message.reconsume_times = counts.get(f"qo{queue}%{message.queue_offset}", of_queue)
 
 
 def _entries(text: str) -> list[tuple[str, str, str]]:

@@ -87,7 +87,7 @@ function Progress({ group, topic }) {
   const answer = useAnswer(at`/groups/${group.name}/progress`, { topic, page, size: 100 }, { every: REFRESH_MS });
   const known = [...new Set([...group.topics.map((one) => one.topic), ...(topic ? [topic] : [])])];
   return html`
-    ${known.length > 1 && html`<div class="row inside-row"><select aria-label=${t("column.topic")} value=${topic} onChange=${(event) => setQuery({ topic: event.currentTarget.value })}>
+    ${known.length > 1 && html`<div class="inside"><select aria-label=${t("column.topic")} value=${topic} onChange=${(event) => setQuery({ topic: event.currentTarget.value })}>
       <option value="" selected=${topic === ""}>${t("group.all_topics")}</option>
       ${known.map((one) => html`<option key=${one} value=${one} selected=${one === topic}>${one}</option>`)}</select></div>`}
     <${Answer} answer=${answer}>${(data) => html`

@@ -51,10 +51,10 @@ function Overview({ data }) {
       { name: t("figure.clients"), value: count(totals.clients) },
     ]} />
     <div class="grid-2">
-      <${Chart} title=${t("chart.traffic")} points=${history.points} lines=${lines.traffic} unit="rate" />
-      <${Chart} title=${t("chart.latency")} points=${history.points} lines=${lines.latency} unit="lasting" />
-      <${Chart} title=${t("chart.lag")} points=${history.points} lines=${lines.lag} unit="count" />
-      <${Chart} title=${t("chart.disk")} points=${history.points} lines=${lines.disk} unit="percent" most=${1} />
+      <${Chart} title=${t("chart.traffic")} points=${history.points} step=${history.step_ms} lines=${lines.traffic} unit="rate" />
+      <${Chart} title=${t("chart.latency")} points=${history.points} step=${history.step_ms} lines=${lines.latency} unit="lasting" />
+      <${Chart} title=${t("chart.lag")} points=${history.points} step=${history.step_ms} lines=${lines.lag} unit="count" />
+      <${Chart} title=${t("chart.disk")} points=${history.points} step=${history.step_ms} lines=${lines.disk} unit="percent" most=${1} />
     </div>
     <${Panel} title=${t("page.brokers")}>
       <${Table} caption=${t("page.brokers")} columns=${brokerColumns()} rows=${brokers} rowKey=${(row) => `${row.name}/${row.id}`} />

@@ -15,19 +15,18 @@ const HEIGHT_PX = 186;
 
 /**
  * points: [{ at_ms, … }], oldest first; lines: [{ name, title }] of what to draw; unit: a word of
- * UNITS. `most` fixes the top of the scale where it is known (1 for a share).
+ * UNITS. `most` fixes the top of the scale where it is known (1 for a share); `step`: how far
+ * apart points are, in milliseconds.
  */
-export function Chart({ title, points, lines, unit, most }) {
+export function Chart({ title, points: all, lines, unit, most, step = 0 }) {
+  const points = useMemo(() => withGaps(all, step), [all, step]);
   const place = useRef(null);
   const plot = useRef(null);
   const [under, setUnder] = useState(null);
   const colours = useCell(theme);
   useCell(language);
   const say = UNITS[unit];
-  const data = useMemo(
-    () => [points.map((point) => point.at_ms / 1000), ...lines.map((line) => points.map((point) => point[line.name] ?? null))],
-    [points, lines],
-  );
+  const data = useMemo(() => columns(points, lines), [points, lines]);
   const enough = points.length > 1;
   useEffect(() => {
     if (!enough) return undefined;
@@ -58,6 +57,23 @@ export function Chart({ title, points, lines, unit, most }) {
   </figure>`;
 }
 
+const columns = (points, lines) => [
+  points.map((point) => point.at_ms / 1000),
+  ...lines.map((line) => points.map((point) => point[line.name] ?? null)),
+];
+
+/** Where nobody looked for a while there is no line, instead of one that was never measured. */
+function withGaps(points, step) {
+  if (step === 0) return points;
+  const whole = [];
+  for (const point of points) {
+    const last = whole[whole.length - 1];
+    if (last && point.at_ms - last.at_ms > 4 * step) whole.push({ at_ms: last.at_ms + step });
+    whole.push(point);
+  }
+  return whole;
+}
+
 function options(box, lines, say, unit, most, setUnder) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
@@ -70,12 +86,13 @@ function options(box, lines, say, unit, most, setUnder) {
   return {
     width: box.clientWidth,
     height: HEIGHT_PX,
+    padding: [10, 26, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     hooks: { setCursor: [(chart) => setUnder(chart.cursor.idx ?? null)] },
     scales: { y: { range: (chart, low, high) => [0, most ?? roof(high, unit)] } },
     axes: [
-      { ...axis, space: 70, values: (chart, splits) => splits.map((at) => clock(new Date(at * 1000))) },
+      { ...axis, size: 26, space: 78, values: (chart, splits) => splits.map((at) => clock(new Date(at * 1000))) },
       { ...axis, size: 62, space: 30, values: (chart, splits) => splits.map((value) => say(value)) },
     ],
     series: [

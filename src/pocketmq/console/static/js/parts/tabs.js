@@ -21,5 +21,5 @@ export function Tabs({ label, tabs, value, onValue }) {
         aria-selected=${n === here} aria-controls=${n === here ? `${id}-panel` : undefined} tabindex=${n === here ? 0 : -1}
         onClick=${() => onValue(name)}>${title}</button>`)}
     </div>
-    <div role="tabpanel" id=${`${id}-panel`} aria-labelledby=${`${id}-${shown[here][0]}`} class="stack">${shown[here][2]()}</div>`;
+    <div role="tabpanel" id=${`${id}-panel`} aria-labelledby=${`${id}-${shown[here][0]}`} class="tab-panel">${shown[here][2]()}</div>`;
 }

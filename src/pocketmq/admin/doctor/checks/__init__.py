@@ -1,0 +1,42 @@
+"""The checks: each a function from facts to findings, listed in the order they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from pocketmq.admin.doctor.checks import brokers, disks, groups, positions, servers, topics, unsafe
+from pocketmq.admin.doctor.facts import ClusterFacts
+from pocketmq.admin.doctor.findings import Finding
+from pocketmq.admin.doctor.limits import Limits
+
+Check = Callable[[ClusterFacts, Limits], Iterator[Finding]]
+
+CHECKS: Final[dict[str, Check]] = {
+    "name servers answer": servers.answer,
+    "name servers agree": servers.agree,
+    "brokers answer": brokers.answer,
+    "addresses can be reached": brokers.local_addresses,
+    "clocks agree": brokers.clocks,
+    "versions agree": brokers.versions,
+    "brokers keep up": disks.keeping_up,
+    "disks have room": disks.room,
+    "topics have routes": topics.routes,
+    "topics can be used": topics.usable,
+    "members subscribe alike": groups.subscriptions,
+    "subscribed topics exist": groups.missing_topics,
+    "filters are allowed": groups.sql_filters,
+    "members have work": groups.idle_members,
+    "lag does not grow": positions.growing,
+    "nothing is stuck": positions.stuck,
+    "nothing expires unread": positions.expiring,
+    "no dead letters come": positions.dead_letters,
+    "settings are safe": unsafe.settings,
+}
+"""What holds of a healthy cluster -> the check that says where it does not."""
+
+
+def run_checks(facts: ClusterFacts, limits: Limits) -> list[Finding]:
+    """All findings, the worst first; alike ones in the order of the checks."""
+    found = [finding for check in CHECKS.values() for finding in check(facts, limits)]
+    return sorted(found, key=lambda finding: finding.severity.rank)

@@ -1,0 +1,112 @@
+"""Topics nobody can find, write or read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pocketmq.admin.doctor.facts import ClusterFacts, TopicFacts, TopicPart
+from pocketmq.admin.doctor.findings import Finding, Severity
+from pocketmq.admin.doctor.limits import Limits
+from pocketmq.admin.explain.words import counted, listed
+from pocketmq.message.topics import (
+    DEAD_LETTER_PREFIX,
+    PERM_READ,
+    PERM_WRITE,
+    RETRY_PREFIX,
+    is_system_topic,
+)
+
+
+def routes(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
+    """Topics that a name server lists and no broker has."""
+    for topic in facts.topics:
+        if not topic.parts and not is_system_topic(topic.name):
+            yield Finding(
+                "topics have routes",
+                Severity.PROBLEM,
+                topic.name,
+                f"Topic {topic.name} has no route: the name server knows its name, and no broker "
+                "that has it.",
+                "Nothing can be sent to it or consumed from it.",
+                "If its broker is down, start that. If it is gone for good, delete the topic or "
+                "create it on the brokers there are.",
+                f"pocketmq topic create {topic.name}",
+            )
+
+
+def usable(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
+    """Topics and brokers that may not be written or read, and queues that nobody reads."""
+    for broker in facts.answering:
+        permission = broker.figure("brokerPermission")
+        if broker.is_master and permission is not None and not int(permission) & PERM_WRITE:
+            yield Finding(
+                "topics can be used",
+                Severity.WARNING,
+                broker.name,
+                f"Broker {broker.name} takes no messages: its permission is {int(permission)}.",
+                "All its queues are read-only. That is right while it is being emptied, and "
+                "otherwise a command that nobody took back.",
+                "Give it back its permission.",
+                "pocketmq config set brokerPermission 6",
+                {"permission": int(permission)},
+            )
+    for topic in facts.topics:
+        if not is_system_topic(topic.name) and not topic.name.startswith(DEAD_LETTER_PREFIX):
+            yield from _unusable(topic)
+
+
+def _unusable(topic: TopicFacts) -> Iterator[Finding]:
+    read_only = [part for part in topic.parts if not _is_writable(part)]
+    unreadable = [part for part in topic.parts if not _is_readable(part)]
+    if read_only and not topic.name.startswith(RETRY_PREFIX):
+        everywhere = len(read_only) == len(topic.parts)
+        yield Finding(
+            "topics can be used",
+            Severity.PROBLEM if everywhere else Severity.WARNING,
+            topic.name,
+            f"Topic {topic.name} is read-only on {listed([part.broker for part in read_only])}.",
+            "Nothing can be sent to it."
+            if everywhere
+            else "Fewer brokers than there seem to be take its messages.",
+            "If that was not meant, let clients write it again.",
+            _both(topic, read_only),
+            {part.broker: part.permission for part in read_only},
+        )
+    if unreadable:
+        yield Finding(
+            "topics can be used",
+            Severity.PROBLEM,
+            topic.name,
+            f"Topic {topic.name} cannot be read on {listed([part.broker for part in unreadable])}.",
+            "What lies there is consumed by nobody.",
+            "If that was not meant, let clients read it again.",
+            _both(topic, unreadable),
+            {part.broker: part.permission for part in unreadable},
+        )
+    for part in topic.parts:
+        if _is_readable(part) and _is_writable(part) and part.write_queues > part.read_queues:
+            more = part.write_queues - part.read_queues
+            yield Finding(
+                "topics can be used",
+                Severity.PROBLEM,
+                topic.name,
+                f"Topic {topic.name} has {counted(more, 'queue')} on {part.broker} that can be "
+                "written and not read.",
+                "Messages that are sent there are consumed by nobody.",
+                "Give it as many queues to read as to write.",
+                f"pocketmq topic create {topic.name} --queues {part.write_queues}",
+                {"read_queues": part.read_queues, "write_queues": part.write_queues},
+            )
+
+
+def _is_writable(part: TopicPart) -> bool:
+    return bool(part.permission & PERM_WRITE) and part.write_queues > 0
+
+
+def _is_readable(part: TopicPart) -> bool:
+    return bool(part.permission & PERM_READ) and part.read_queues > 0
+
+
+def _both(topic: TopicFacts, parts: list[TopicPart]) -> str:
+    queues = max(max(part.read_queues, part.write_queues) for part in parts) or 8
+    return f"pocketmq topic create {topic.name} --queues {queues} --permission both"

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
 
 from pocketmq.admin.clusters import Broker, Clusters
 from pocketmq.client.calls import Calls
 from pocketmq.errors import BrokerRefused, ConfigError
-from pocketmq.message.topics import BUILT_IN_GROUPS, is_system_group
+from pocketmq.message.topics import BUILT_IN_GROUPS, group_problem, is_system_group
 from pocketmq.protocol.bodies.connections import ConsumerConnections
 from pocketmq.protocol.bodies.stats import ConsumeStats
 from pocketmq.protocol.bodies.subscription_group import SubscriptionGroup, SubscriptionGroupTable
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.requests.clients import ConsumerGroupRequest
-from pocketmq.protocol.requests.groups import ConsumeStatsRequest, DeleteGroupRequest
+from pocketmq.protocol.requests.groups import (
+    ConsumeStatsRequest,
+    DeleteGroupRequest,
+    GroupForbiddenRequest,
+    GroupRequest,
+)
+
+GROUPS_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +85,14 @@ class Groups:
 
     async def summaries(self) -> list[GroupSummary]:
         """All groups at a glance."""
-        found = []
-        for name in await self.names():
-            progress, members = await self.progress(name), await self.members(name)
-            found.append(GroupSummary(name, len(members), sum(queue.lag for queue in progress)))
-        return found
+        turns = asyncio.Semaphore(GROUPS_AT_ONCE)
+
+        async def look(name: str) -> GroupSummary:
+            async with turns:
+                progress, members = await self.progress(name), await self.members(name)
+            return GroupSummary(name, len(members), sum(queue.lag for queue in progress))
+
+        return list(await asyncio.gather(*(look(name) for name in await self.names())))
 
     async def progress(self, group: str, topic: str | None = None) -> list[QueueProgress]:
         """How far a group is in each queue of its topics, or of one."""
@@ -124,17 +137,68 @@ class Groups:
                 )
         return [found[client_id] for client_id in sorted(found)]
 
+    async def setups(self, group: str) -> list[tuple[Broker, SubscriptionGroup]]:
+        """How each master that knows a group has set it up."""
+
+        async def ask(broker: Broker) -> SubscriptionGroup | None:
+            code = RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG
+            answer = await self._asked(broker, code, GroupRequest(group))
+            return SubscriptionGroup.from_json(answer) if answer else None
+
+        answers = await self._clusters.each(await self._clusters.masters(), ask)
+        return [(broker, config) for broker, config in answers if config is not None]
+
     async def create(
-        self, group: str, *, retries_max: int = 16, broadcast: bool = True
+        self,
+        group: str,
+        *,
+        retries_max: int = 16,
+        broadcast: bool = True,
+        setup: SubscriptionGroup | None = None,
     ) -> list[Broker]:
-        """Create a group on all masters, or change it; return them."""
-        body = SubscriptionGroup(
+        """Create a group on all masters, or change it; return them.
+
+        `setup` says everything at once. Raise ConfigError for a name that cannot be.
+        """
+        problem = group_problem(group)
+        if problem is not None:
+            raise ConfigError(problem)
+        config = setup or SubscriptionGroup(
             group, retry_max_times=retries_max, consume_broadcast_enable=broadcast
-        ).to_json()
-        code = RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP
+        )
+        body = replace(config, group_name=group).to_json()
         masters = await self._clusters.masters()
+        await self._clusters.each(masters, lambda broker: self._set_up(broker, body))
+        return masters
+
+    async def update(
+        self, group: str, change: Callable[[SubscriptionGroup], SubscriptionGroup]
+    ) -> list[tuple[Broker, SubscriptionGroup]]:
+        """Change a group on all masters that know it, each from how it has it set up.
+
+        Returns how it is set up afterwards. Raise ConfigError when no broker knows it.
+        """
+        known = await self.setups(group)
+        if not known:
+            raise ConfigError(
+                f"there is no group {group!r}; `group list` shows those that are, and "
+                f"`group create {group}` makes it"
+            )
+        for broker, config in known:
+            await self._set_up(broker, change(config).to_json())
+        return await self.setups(group)
+
+    async def _set_up(self, broker: Broker, body: bytes) -> None:
+        code = RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP
+        await self._calls.ask(broker.address, code, body=body)
+
+    async def forbid(self, group: str, topic: str, *, readable: bool) -> list[Broker]:
+        """Let a group read a topic or not, on all masters of the topic; return them."""
+        masters = await self._clusters.masters_of_topic(topic)
+        request = GroupForbiddenRequest(group, topic, readable)
+        code = RequestCode.UPDATE_AND_GET_GROUP_FORBIDDEN
         await self._clusters.each(
-            masters, lambda broker: self._calls.ask(broker.address, code, body=body)
+            masters, lambda broker: self._calls.ask(broker.address, code, request)
         )
         return masters
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pocketmq.admin.clusters import Broker, Clusters
@@ -17,7 +17,8 @@ from pocketmq.message.topics import (
     topic_problem,
 )
 from pocketmq.protocol.bodies.stats import TopicStats
-from pocketmq.protocol.bodies.topic_config import TopicList
+from pocketmq.protocol.bodies.subscription_group import GroupList
+from pocketmq.protocol.bodies.topic_config import TopicConfig, TopicConfigTable, TopicList
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.requests.routes import DeleteTopicInNameserverRequest
 from pocketmq.protocol.requests.topics import CreateTopicRequest, TopicRequest
@@ -107,6 +108,84 @@ class Topics:
             for queue, offsets in stats.offset_table.items()
         ]
         return sorted(found, key=lambda queue: (queue.broker, queue.queue_id))
+
+    async def setups(self, topic: str) -> list[tuple[Broker, TopicConfig]]:
+        """How each master has set a topic up. Raise NoRoute when it does not exist."""
+
+        async def ask(broker: Broker) -> TopicConfig:
+            code = RequestCode.GET_TOPIC_CONFIG
+            answer = await self._calls.ask(broker.address, code, TopicRequest(topic))
+            return TopicConfig.from_json(bytes(answer.body))
+
+        return await self._clusters.each(await self._clusters.masters_of_topic(topic), ask)
+
+    async def all_setups(
+        self, *, everything: bool = False
+    ) -> dict[str, list[tuple[Broker, TopicConfig]]]:
+        """Topic -> how each master that has it has set it up."""
+
+        async def ask(broker: Broker) -> TopicConfigTable:
+            answer = await self._calls.ask(broker.address, RequestCode.GET_ALL_TOPIC_CONFIG)
+            return TopicConfigTable.from_json(bytes(answer.body))
+
+        names = await self.names(everything=everything)
+        found: dict[str, list[tuple[Broker, TopicConfig]]] = {name: [] for name in names}
+        for broker, table in await self._clusters.each(await self._clusters.masters(), ask):
+            for name, config in table.topic_config_table.items():
+                if name in found:
+                    found[name].append((broker, config))
+        return found
+
+    async def groups(self, topic: str) -> list[str]:
+        """The groups that consume a topic or have done so. Raise NoRoute."""
+
+        async def ask(broker: Broker) -> GroupList:
+            code = RequestCode.QUERY_TOPIC_CONSUME_BY_WHO
+            answer = await self._calls.ask(broker.address, code, TopicRequest(topic))
+            return GroupList.from_json(bytes(answer.body)) if answer.body else GroupList()
+
+        masters = await self._clusters.masters_of_topic(topic)
+        answers = await self._clusters.each(masters, ask)
+        return sorted({name for _, groups in answers for name in groups.group_list})
+
+    async def update(
+        self,
+        topic: str,
+        *,
+        read_queues: int | None = None,
+        write_queues: int | None = None,
+        permission: int | None = None,
+        attributes: Mapping[str, str] | None = None,
+        without: Collection[str] = (),
+        broker: str | None = None,
+    ) -> list[tuple[Broker, TopicConfig]]:
+        """Change what is given and leave the rest as it is, on all masters that have the topic.
+
+        `without` names attributes to remove, `broker` is the only one to be changed. Returns how
+        the topic is set up afterwards. Raise NoRoute, ConfigError, BrokerRefused.
+        """
+        known = await self.setups(topic)
+        chosen = [(one, config) for one, config in known if broker in (None, one.name)]
+        if not chosen:
+            names = ", ".join(one.name for one, _ in known)
+            raise ConfigError(f"{topic} has no queues on {broker!r}; it has some on {names}")
+        for one, config in chosen:
+            changes = [f"+{name}={value}" for name, value in (attributes or {}).items()]
+            changes += [f"-{name}" for name in without if name in config.attributes]
+            request = CreateTopicRequest(
+                topic,
+                AUTO_CREATE_TOPIC,
+                config.read_queue_nums if read_queues is None else read_queues,
+                config.write_queue_nums if write_queues is None else write_queues,
+                config.perm if permission is None else permission,
+                config.topic_filter_type,
+                config.topic_sys_flag,
+                config.order,
+                ",".join(changes) or None,
+            )
+            await self._calls.ask(one.address, RequestCode.UPDATE_AND_CREATE_TOPIC, request)
+        after = dict(await self.setups(topic))
+        return [(one, after[one]) for one, _ in chosen if one in after]
 
     async def create(
         self,

@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from pocketmq.admin import Admin, Broker
-from pocketmq.cli.connecting import ask, asking
-from pocketmq.cli.tables import print_json, print_table
+from pocketmq.cli.broker_list import broker_rows, state_json
+from pocketmq.cli.commands import Noun
+from pocketmq.cli.completing import cluster_option
+from pocketmq.cli.connecting import report, watching
+from pocketmq.cli.tables import print_table
 
-Figures = dict[str, str]
+if TYPE_CHECKING:
+    from pocketmq.admin import BrokerState
 
 
-@click.group()
+@click.group(cls=Noun)
 def cluster() -> None:
     """Show what a cluster consists of."""
 
 
-@cluster.command()
-@asking
-def show(nameserver: str | None, as_json: bool) -> None:
+@cluster.command(
+    examples=[
+        ("pocketmq cluster show", "All brokers, and what they are busy with."),
+        ("pocketmq cluster show --watch 2", "The same, live."),
+    ],
+)
+@cluster_option("Only this one.")
+@watching
+def show(cluster: str | None, nameserver: str | None, as_json: bool) -> None:
     """Show the brokers of all clusters, and what they are busy with."""
-
-    async def look(admin: Admin) -> list[tuple[Broker, Figures]]:
-        brokers = await admin.clusters.brokers()
-        return await admin.clusters.each(brokers, admin.clusters.runtime)
-
-    found = ask(nameserver, look)
-    if as_json:
-        print_json([{"broker": broker, "runtime": figures} for broker, figures in found])
-        return
-    print_table(
-        ("CLUSTER", "BROKER", "ID", "ADDRESS", "VERSION", "IN/S", "OUT/S"),
-        [
-            (
-                broker.cluster,
-                broker.name,
-                broker.id,
-                broker.address,
-                figures.get("brokerVersionDesc", ""),
-                _rate(figures, "putTps"),
-                _rate(figures, "getTransferredTps"),
-            )
-            for broker, figures in found
-        ],
+    report(
+        nameserver,
+        lambda admin: admin.brokers.states(cluster),
+        _print_states,
+        as_json=as_json,
+        to_json=lambda states: [state_json(state) for state in states],
     )
 
 
-def _rate(figures: Figures, name: str) -> float:
-    """The first of three rates: the last ten seconds, the last minute, the last ten minutes."""
-    first = figures.get(name, "").split(" ")[0]
-    return round(float(first), 1) if first.replace(".", "", 1).isdigit() else 0.0
+def _print_states(states: list[BrokerState]) -> None:
+    headings, rows = broker_rows(states)
+    clusters = [(state.broker.cluster,) for state in states]
+    print_table(
+        ("CLUSTER", *headings),
+        [(*name, *row) for name, row in zip(clusters, rows, strict=True)],
+    )

@@ -6,21 +6,22 @@ Commands are imported when they are called, so that `up` pays for nothing it doe
 from __future__ import annotations
 
 import errno
-import importlib
+import os
 import sys
 from collections.abc import Sequence
 
+from pocketmq.cli import exits
 from pocketmq.errors import PocketMQError
 
 try:
     import click
+
+    from pocketmq.cli.commands import HELP_OPTIONS, Noun
 except ImportError:
     sys.exit(
         "pocketmq: the servers need more than the standard library; "
         "install them with: pip install 'pocketmq[server]'"
     )
-
-FAILED = 2
 
 _CURES = {
     errno.ENOSPC: "the disk is full; free some space or choose another --data directory",
@@ -41,40 +42,45 @@ _PLACES = {
     "up": ("pocketmq.cli.servers", "up"),
     "nameserver": ("pocketmq.cli.servers", "nameserver"),
     "broker": ("pocketmq.cli.servers", "broker"),
+    "edge": ("pocketmq.cli.edge", "edge"),
     "hello": ("pocketmq.cli.hello", "hello"),
     "version": ("pocketmq.cli.version", "version"),
     "cluster": ("pocketmq.cli.cluster", "cluster"),
     "topic": ("pocketmq.cli.topic", "topic"),
     "group": ("pocketmq.cli.group", "group"),
+    "message": ("pocketmq.cli.message", "message"),
     "offset": ("pocketmq.cli.offset", "offset"),
+    "exporter": ("pocketmq.cli.exporter", "exporter"),
+    "dlq": ("pocketmq.cli.dlq", "dlq"),
+    "config": ("pocketmq.cli.config", "config"),
+    "doctor": ("pocketmq.cli.doctor", "doctor"),
+    "completion": ("pocketmq.cli.completion", "completion"),
 }
 
 
-class _LazyGroup(click.Group):
-    """A group whose commands are named here and live elsewhere."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_PLACES)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = _PLACES.get(cmd_name)
-        if place is None:
-            return None
-        command = getattr(importlib.import_module(place[0]), place[1])
-        assert isinstance(command, click.Command)
-        return command
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Noun, places=_PLACES, context_settings=HELP_OPTIONS)
 def commands() -> None:
     """Apache RocketMQ's name server and broker in Python.
 
-    `pocketmq up` starts both and needs nothing else.
+    `pocketmq up` starts both and needs nothing else. The other commands work on any RocketMQ
+    cluster, Apache's too: -n HOST:PORT or NAMESRV_ADDR says where its name server is.
+
+    \b
+    Commands end with
+      0    done
+      1    what was asked for is not there, or a check found something
+      2    the command was called wrongly, or a setting is wrong
+      3    no server could be reached in time
+      4    a server refused
+      130  ended by Ctrl-C, or not meant after all
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 after success, 2 after a failure that one line explains."""
+    """Run the command line and exit, after a failure with one line that explains it.
+
+    `pocketmq.cli.exits` lists the codes.
+    """
     try:
         commands.main(
             args=None if arguments is None else list(arguments),
@@ -84,24 +90,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Exit as finished:
         sys.exit(finished.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
-        sys.exit(error.format_message())
+        click.echo(error.format_message(), err=True)
+        sys.exit(exits.WRONG)
     except click.ClickException as error:
         _fail(_one_line(error.format_message()) + _where_help_is(error))
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        sys.exit(exits.INTERRUPTED)
     except PocketMQError as error:
-        _fail(_one_line(str(error)))
+        _fail(exits.message_of(error), exits.exit_code(error))
+    except BrokenPipeError:
+        _leave_the_pipe()
     except OSError as error:
         if error.errno not in _CURES:
             raise
         place = f"{error.filename}: " if error.filename else ""
         _fail(place + _CURES[error.errno])
-    sys.exit(0)
+    sys.exit(exits.DONE)
 
 
-def _fail(line: str) -> None:
+def _fail(line: str, code: int = exits.WRONG) -> None:
     click.echo(f"pocketmq: {line}", err=True)
-    sys.exit(FAILED)
+    sys.exit(code)
+
+
+def _leave_the_pipe() -> None:
+    """End quietly when nobody reads the output any more, as after `| head`."""
+    # Python flushes standard output at exit, and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(exits.PIPE_CLOSED)
 
 
 def _one_line(text: str) -> str:

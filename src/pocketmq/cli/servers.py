@@ -13,8 +13,8 @@ import click
 from click.core import ParameterSource
 
 from pocketmq.cli.banner import Row, program, show_banner
-from pocketmq.cli.commands import Noun
 from pocketmq.cli.children import exporter_of
+from pocketmq.cli.commands import Noun
 from pocketmq.cli.configuring import Flags, configured
 from pocketmq.cli.logs import Format, set_up_logs
 from pocketmq.cli.running import Processes, run, serve
@@ -160,7 +160,7 @@ def nameserver(port: str | None, **options: Any) -> None:
 @_shared
 @click.pass_context
 def broker(
-    ctx: click.Context, port: str | None, name_servers: str | None, **options: Any
+    ctx: click.Context, /, port: str | None, name_servers: str | None, **options: Any
 ) -> None:
     """Start a broker alone. With one of the commands below, look at brokers that run."""
     if ctx.invoked_subcommand is not None:

@@ -1,38 +1,86 @@
-"""What commands print: a table for people, or JSON for scripts."""
+"""What commands print: a table for people, or JSON for scripts.
+
+On a terminal a table is as wide as that: the widest texts are shortened first, numbers never. In a
+file everything is whole.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import shutil
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
-import click
+from pocketmq.cli import terminal
 
-Cell = str | int | float | bool | None
 
-_NARROWEST = 40
+@dataclass(frozen=True, slots=True)
+class Coloured:
+    """A cell in a colour."""
+
+    value: str | int | float | bool | None
+    colour: str
+
+
+Cell = str | int | float | bool | None | Coloured
+
+_NARROWEST_COLUMN = 8
 _GAP = "   "
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Print rows under headings, numbers to the right, cut to the width of a terminal."""
+    """Print rows under headings, numbers to the right, fitted to the width of a terminal."""
+    on_terminal = terminal.is_terminal()
     texts = [[_text(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(headings, *texts, strict=True)]
-    on_terminal = sys.stdout.isatty()
-    room = max(shutil.get_terminal_size().columns, _NARROWEST) if on_terminal else None
-    head = _line(headings, widths, [False] * len(widths))
-    click.echo(click.style(_cut(head, room), bold=True) if on_terminal else head)
+    columns = list(zip(headings, *texts, strict=True))
+    widths = [max(map(terminal.width_of, column)) for column in columns]
+    numbers = [_holds_numbers([row[place] for row in rows]) for place in range(len(headings))]
+    if on_terminal:
+        widths = _fitted(widths, numbers, terminal.size()[0])
+    head = _line(headings, widths, numbers)
+    terminal.echo(terminal.paint(head, bold=True))
     for row, line in zip(rows, texts, strict=True):
-        to_right = [isinstance(cell, (int, float)) for cell in row]
-        click.echo(_cut(_line(line, widths, to_right), room))
+        cells = [
+            _cell(text, width, right, cell)
+            for text, width, right, cell in zip(line, widths, numbers, row, strict=True)
+        ]
+        terminal.echo(_GAP.join(cells).rstrip())
 
 
-def print_json(value: object) -> None:
+def print_fields(fields: Sequence[tuple[str, Cell]]) -> None:
+    """Print names and values, one a line."""
+    width = max((len(name) for name, _ in fields), default=0)
+    for name, cell in fields:
+        colour = cell.colour if isinstance(cell, Coloured) else ""
+        value = terminal.paint(_text(cell), colour) if colour else _text(cell)
+        terminal.echo(f"{terminal.paint(name.ljust(width), bold=True)}{_GAP}{value}".rstrip())
+
+
+def print_json(value: object, *, one_line: bool = False) -> None:
     """Print a value, dataclasses as objects, for scripts."""
-    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False))
+    import json
+
+    terminal.echo(
+        json.dumps(plain(value), indent=None if one_line else 2, ensure_ascii=False, default=str)
+    )
+
+
+def plain(value: object) -> object:
+    """A value as JSON has it: objects, lists, texts and numbers."""
+    if isinstance(value, Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    return value
 
 
 def moment(time_ms: int) -> str:
@@ -42,29 +90,62 @@ def moment(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _line(texts: Sequence[str], widths: Sequence[int], to_right: Sequence[bool]) -> str:
+def precise_moment(time_ms: int) -> str:
+    """The same with milliseconds."""
+    return f"{moment(time_ms)}.{time_ms % 1000:03d}" if time_ms > 0 else ""
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def _fitted(widths: list[int], numbers: Sequence[bool], room: int) -> list[int]:
+    """The widths that make a table fit: the widest columns of text give first."""
+    room -= len(_GAP) * (len(widths) - 1)
+    fixed = [
+        width if number else min(width, _NARROWEST_COLUMN)
+        for width, number in zip(widths, numbers, strict=True)
+    ]
+    level = max(widths)
+    while (
+        level > _NARROWEST_COLUMN
+        and sum(max(least, min(width, level)) for least, width in zip(fixed, widths, strict=True))
+        > room
+    ):
+        level -= 1
+    return [max(least, min(width, level)) for least, width in zip(fixed, widths, strict=True)]
+
+
+def _line(texts: Sequence[str], widths: Sequence[int], numbers: Sequence[bool]) -> str:
     cells = [
-        text.rjust(width) if right else text.ljust(width)
-        for text, width, right in zip(texts, widths, to_right, strict=True)
+        terminal.pad(terminal.cut(text, width), width, right=right)
+        for text, width, right in zip(texts, widths, numbers, strict=True)
     ]
     return _GAP.join(cells).rstrip()
 
 
-def _cut(line: str, room: int | None) -> str:
-    return line if room is None or len(line) <= room else line[: room - 1] + "…"
+def _cell(text: str, width: int, right: bool, cell: Cell) -> str:
+    padded = terminal.pad(terminal.cut(text, width), width, right=right)
+    return terminal.paint(padded, cell.colour) if isinstance(cell, Coloured) else padded
+
+
+def _holds_numbers(cells: Sequence[Cell]) -> bool:
+    values = [cell.value if isinstance(cell, Coloured) else cell for cell in cells]
+    return bool(values) and all(
+        isinstance(value, (int, float)) and not isinstance(value, bool) for value in values
+    )
 
 
 def _text(cell: Cell) -> str:
-    return "" if cell is None else str(cell)
-
-
-def _plain(value: object) -> object:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    return value
+    value = cell.value if isinstance(cell, Coloured) else cell
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return terminal.visible(str(value))

@@ -1,0 +1,219 @@
+"""`pocketmq message send` and `resend`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from pocketmq.cli import terminal
+from pocketmq.cli.commands import Verb
+from pocketmq.cli.completing import complete_group, complete_topic, topic_argument
+from pocketmq.cli.connecting import ask, asking, confirm, yes_option
+from pocketmq.cli.exits import NOT_THERE
+from pocketmq.cli.message_find import found_by_id
+from pocketmq.cli.progress import Progress
+from pocketmq.cli.tables import plain, print_fields, print_json
+from pocketmq.cli.values import moment_ms, pairs, queue_of, seconds_of
+from pocketmq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pocketmq.admin import Admin
+    from pocketmq.client.messages import Message, MessageQueue, SendReceipt
+
+
+@click.command(
+    cls=Verb,
+    examples=[
+        ("pocketmq message send orders 'two pizzas' --tag new --key 4711", "One message."),
+        ("pocketmq message send orders --file order.json", "The bytes of a file."),
+        ("generate | pocketmq message send orders --lines", "Each line of the input is a message."),
+        ("pocketmq message send orders later --delay 10s", "Consumers see it in ten seconds."),
+        (
+            "pocketmq message send orders step-1 --order-by customer-7",
+            "Messages with the same text here go to the same queue.",
+        ),
+    ],
+)
+@topic_argument()
+@click.argument("body", required=False)
+@click.option(
+    "-f", "--file", "source", type=click.File("rb"), metavar="FILE",
+    help="Take the body from a file; - is standard input.",
+)  # fmt: skip
+@click.option("--lines", is_flag=True, help="Make each line of the input a message.")
+@click.option("-t", "--tag", default="", metavar="TAG", help="What consumers can filter by.")
+@click.option("-k", "--key", "keys", multiple=True, metavar="KEY", help="To find it by; again.")
+@click.option(
+    "-p", "--property", "properties", multiple=True, metavar="NAME=VALUE",
+    help="A property; can be given again.",
+)  # fmt: skip
+@click.option("--order-by", default="", metavar="TEXT", help="Same text, same queue.")
+@click.option("--delay", metavar="DURATION", help="Deliver it later, such as 10s or 2h.")
+@click.option("--at", metavar="TIME", help="Deliver it at a time.")
+@click.option("--queue", metavar="BROKER:QUEUE", help="Into this queue.")
+@click.option(
+    "--count", metavar="COUNT", type=click.IntRange(min=1), default=1, help="So many times."
+)
+@asking
+def send(
+    topic: str,
+    body: str | None,
+    source: BinaryIO | None,
+    lines: bool,
+    count: int,
+    queue: str | None,
+    nameserver: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Send messages to a topic. Without a BODY they come from standard input."""
+    if body is not None and (source is not None or lines):
+        raise ConfigError("BODY, --file and --lines are ways to give a body; use one of them")
+    if options["delay"] is not None and options["at"] is not None:
+        raise ConfigError("--delay and --at both say when; give one of them")
+    target = None if queue is None else queue_of(queue, "--queue")
+    messages = _messages(topic, body, source, lines, count, options)
+
+    async def go(admin: Admin) -> list[SendReceipt]:
+        receipts = []
+        with Progress("sending") as progress:
+            for message in messages:
+                receipts.append(await admin.messages.send(message, queue=_queue(topic, target)))
+                if lines and as_json:
+                    print_json(_receipt_json(receipts.pop()), one_line=True)
+                    sent[0] += 1
+                progress.update(max(len(receipts), sent[0]))
+                if lines:
+                    del receipts[:-1]
+                    sent[0] += 0 if as_json else 1
+        return receipts
+
+    sent = [0]
+    receipts = ask(nameserver, go)
+    if lines:
+        if not as_json:
+            terminal.echo(f"{sent[0]} messages are in {topic}")
+        return
+    for receipt in receipts:
+        if as_json:
+            print_json(_receipt_json(receipt), one_line=count > 1)
+        else:
+            terminal.echo(
+                f"{receipt.message_id} is in {topic}, queue {receipt.broker_name}:"
+                f"{receipt.queue_id} at {receipt.queue_offset}"
+                + ("" if receipt.status.value == "SEND_OK" else f" ({receipt.status.value})")
+            )
+
+
+def _messages(
+    topic: str,
+    body: str | None,
+    source: BinaryIO | None,
+    lines: bool,
+    count: int,
+    options: dict[str, Any],
+) -> Iterator[Message]:
+    given = source if source is not None else sys.stdin.buffer
+    if lines:
+        for line in given:
+            text = line.rstrip(b"\r\n")
+            if text:
+                yield _message(topic, text, options)
+        return
+    content = body.encode() if body is not None else given.read()
+    for _ in range(count):
+        yield _message(topic, content, options)
+
+
+def _message(topic: str, body: bytes, options: dict[str, Any]) -> Message:
+    from pocketmq.client.messages import Message
+
+    delay, at = options["delay"], options["at"]
+    return Message(
+        topic,
+        body,
+        tag=options["tag"],
+        keys=options["keys"],
+        properties=pairs(options["properties"], "--property"),
+        order_by=options["order_by"],
+        delay=None if delay is None else seconds_of(delay, "--delay"),
+        deliver_at=None if at is None else moment_ms(at, "--at") / 1000,
+    )
+
+
+def _queue(topic: str, target: tuple[str, int] | None) -> MessageQueue | None:
+    from pocketmq.client.messages import MessageQueue
+
+    return None if target is None else MessageQueue(topic, *target)
+
+
+def _receipt_json(receipt: SendReceipt) -> Any:
+    return plain(receipt)
+
+
+@click.command(
+    cls=Verb,
+    examples=[
+        ("pocketmq message resend 7F00…01", "A copy to the same topic, for every group."),
+        ("pocketmq message resend 7F00…01 --to inspection -y", "A copy to another topic."),
+        (
+            "pocketmq message resend 7F00…01 --group billing",
+            "Let one consumer of billing handle it now, and say how that went.",
+        ),
+    ],
+)
+@click.argument("message_id", metavar="ID")
+@click.option("--topic", metavar="NAME", shell_complete=complete_topic, help="Where it is.")
+@click.option("--to", metavar="TOPIC", shell_complete=complete_topic, help="Where the copy goes.")
+@click.option(
+    "--group", metavar="NAME", shell_complete=complete_group,
+    help="Hand it to a consumer of this group instead.",
+)  # fmt: skip
+@click.option("--client", metavar="ID", help="To this one; `group show` lists them.")
+@yes_option
+@asking
+def resend(
+    message_id: str,
+    topic: str | None,
+    to: str | None,
+    group: str | None,
+    client: str | None,
+    yes: bool,
+    nameserver: str | None,
+    as_json: bool,
+) -> None:
+    """Send a message again, as a copy or to one consumer."""
+    if group is not None and to is not None:
+        raise ConfigError("--group hands it to a consumer, --to makes a copy; give one of them")
+    if client is not None and group is None:
+        raise ConfigError("--client is a consumer of a group; give --group too")
+    found = ask(nameserver, lambda admin: found_by_id(admin, message_id, topic))[0]
+    where = f"to a consumer of {group}" if group else f"to {to or found.topic}, for every group"
+    confirm(f"Send {found.message_id} again, {where}?", yes=yes)
+    if group is None:
+        receipt = ask(nameserver, lambda admin: admin.messages.resend(found, to))
+        if as_json:
+            print_json(_receipt_json(receipt))
+        else:
+            terminal.echo(
+                f"{receipt.message_id} is in {receipt.topic}, queue {receipt.broker_name}:"
+                f"{receipt.queue_id} at {receipt.queue_offset}"
+            )
+        return
+    handled = ask(nameserver, lambda admin: admin.messages.hand_over(found, group, client))
+    if as_json:
+        print_json(handled)
+    else:
+        print_fields(
+            [
+                ("consumer", handled.client_id),
+                ("outcome", handled.outcome),
+                ("took", f"{handled.spent_ms} ms"),
+                ("remark", handled.remark),
+            ]
+        )
+    if handled.outcome not in ("success", "commit"):
+        click.get_current_context().exit(NOT_THERE)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fuzz.mutation import mutate
+from fuzz.sends import check_sends, mutate_send
+from pocketmq import _speedups
 from pocketmq.client.codecs import HessianCodec, JavaCodec
 from pocketmq.errors import (
     BodyUndecodable,
@@ -241,4 +243,5 @@ TARGETS = (
     Target("properties", mutate, check_properties, (MalformedBody,)),
     Target("java-bodies", mutate, check_java_body, (BodyUndecodable,)),
     Target("hessian-bodies", mutate, check_hessian_body, (BodyUndecodable,)),
+    *((Target("sends", mutate_send, check_sends, ()),) if _speedups.has("sends") else ()),
 )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
+from fuzz import sends
 from fuzz.corpus import corpus
 from fuzz.targets import TARGETS, Target
+
+from pocketmq import _speedups
 
 ROUNDS = 300
 
@@ -21,7 +24,13 @@ def test_damaged_input_causes_only_the_listed_exceptions(target: Target) -> None
             target.check(target.mutate(source, source.choice(seeds), seeds))
         except target.allowed:
             refused += 1
-    assert refused or target.name == "properties"
+    assert refused or target.name in ("properties", "sends")
+
+
+@pytest.mark.skipif(not _speedups.has("sends"), reason="the leaf `sends` is not compiled")
+def test_the_leaf_takes_the_seeds_of_sends_whole() -> None:
+    for seed in sends.seeds():
+        assert sends.bytes_taken(seed) == len(seed)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: str(target.name))

@@ -14,6 +14,7 @@ export const PLACES = {
   t: ["topics"],
   c: ["groups"],
   m: ["messages"],
+  y: ["explain"],
   s: ["send"],
   f: ["filter"],
   p: ["offsets"],

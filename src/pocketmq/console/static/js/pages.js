@@ -2,7 +2,7 @@
 
 export const GROUPS = [
   ["nav.traffic", ["overview", "topics", "groups", "clients"]],
-  ["nav.messages", ["messages", "send", "filter", "dead-letters", "waiting"]],
+  ["nav.messages", ["messages", "explain", "send", "filter", "dead-letters", "waiting"]],
   ["nav.care", ["doctor", "offsets", "brokers", "name-servers", "settings"]],
 ];
 
@@ -16,6 +16,7 @@ const FILES = {
   clients: () => import("./pages/clients.js"),
   messages: () => import("./pages/messages.js"),
   message: () => import("./pages/message.js"),
+  explain: () => import("./pages/explain.js"),
   send: () => import("./pages/send.js"),
   filter: () => import("./pages/filter.js"),
   offsets: () => import("./pages/offsets.js"),

@@ -2,9 +2,9 @@
 
 import { at, mayWrite, post, usePages } from "../api.js";
 import { count, fromInput } from "../format.js";
-import { Empty } from "../parts/basics.js";
+import { Badge, Empty } from "../parts/basics.js";
 import { Confirm } from "../parts/dialog.js";
-import { Text } from "../parts/fields.js";
+import { Choice, Text } from "../parts/fields.js";
 import { MessageList } from "../parts/message_list.js";
 import { Head } from "../parts/shell.js";
 import { noteTask, TaskList } from "../parts/tasks.js";
@@ -19,6 +19,7 @@ export function Page({ args: [group] }) {
   const [span, setSpan] = useState({ from: "", until: "" });
   const [chosen, setChosen] = useState(new Set());
   const [asking, setAsking] = useState(null);
+  const [target, setTarget] = useState("group");
   const times = { from_ms: fromInput(span.from), to_ms: fromInput(span.until) };
   const list = usePages(at`/dead-letters/${group}/messages`, { ...times, limit: SIZE });
   const pick = (id) => (event) => {
@@ -30,6 +31,7 @@ export function Page({ args: [group] }) {
   const redrive = (what) => async () => {
     noteTask(await post(at`/dead-letters/${group}/redrive`, what));
     say(t("dead.started"));
+    list.again();
     setChosen(new Set());
   };
   const all = { all: true, ...(times.from_ms && { from_ms: times.from_ms }), ...(times.to_ms && { to_ms: times.to_ms }) };
@@ -49,9 +51,13 @@ export function Page({ args: [group] }) {
         empty=${html`<${Empty} title=${t("dead.none_here")}><span>${t("dead.none.next")}</span><//>`}
         first=${mayWrite() ? [{ name: "pick", cell: (row) => html`<input type="checkbox" checked=${chosen.has(row.offset_id)} onChange=${pick(row.offset_id)}
           aria-label=${t("dead.choose", { id: row.id })} />` }] : []}
-        last=${[{ name: "origin", title: t("dead.origin"), cell: (row) => row.origin?.topic ? html`<a href=${to("topics", row.origin.topic)}>${row.origin.topic}</a>` : "–" }]} />
+        last=${[
+          { name: "origin", title: t("dead.origin"), cell: (row) => row.origin_topic ? html`<a href=${to("topics", row.origin_topic)}>${row.origin_topic}</a>` : "–" },
+          { name: "given", title: t("column.state"), cell: (row) => row.given_back ? html`<${Badge} tone="good">${t("dead.given_back")}<//>` : "–" },
+        ]} />
     </section>
-    ${asking && html`<${Confirm} title=${t("dead.redrive")} action=${t("dead.redrive")} act=${redrive(asking)} onClose=${() => setAsking(null)}>
+    ${asking && html`<${Confirm} title=${t("dead.redrive")} action=${t("dead.redrive")} act=${redrive({ ...asking, to: target })} onClose=${() => setAsking(null)}>
       <p>${asking.all ? t("dead.redrive.about_all", { group }) : t("dead.redrive.about", { count: count(asking.ids.length), group })}</p>
-      <p class="soft">${t("dead.redrive.next")}</p><//>`}`;
+      <${Choice} label=${t("dead.to")} value=${target} onValue=${setTarget} options=${["group", "topic"].map((one) => [one, t(`dead.to_${one}`)])} />
+      <p class="soft">${t(`dead.to_${target}.about`)}</p><//>`}`;
 }

@@ -26,6 +26,7 @@ export function Page() {
         columns=${[
           { name: "group", title: t("column.group"), cell: (row) => html`<a class="name" href=${to("dead-letters", row.group)}>${row.group}</a>` },
           { name: "messages", title: t("column.messages"), num: true, cell: (row) => count(row.messages) },
+          { name: "waiting", title: t("dead.waiting"), num: true, cell: (row) => count(row.waiting) },
           { name: "updated", title: t("dead.newest"), cell: (row) => html`<${Moment} ms=${row.updated_ms} ago />` },
           { name: "topic", title: t("column.topic"), low: true, cell: (row) => html`<a href=${to("topics", row.topic)}>${row.topic}</a>` },
         ]} />

@@ -5,8 +5,10 @@ import { Badge, Empty, Note, Problem } from "../parts/basics.js";
 import { Choice, Long, Name, readPairs, Text } from "../parts/fields.js";
 import { Head } from "../parts/shell.js";
 import { Table } from "../parts/table.js";
-import { t } from "../text.js";
+import { t, term } from "../text.js";
 import { html, useState } from "../view.js";
+
+const TONES = { true: "good", false: "warn", unknown: "", impossible: "bad" };
 
 export function Page() {
   const [form, setForm] = useState({ type: "SQL92", expression: "amount > 100 AND region IN ('eu', 'us')", from: "typed", properties: "amount = 250\nregion = eu", tag: "", topic: "", id: "" });
@@ -41,11 +43,12 @@ function Result({ result }) {
     return html`<${Note} tone="bad" title=${t("filter.invalid")} live><span>${result.error.message}</span>
       <${Pointed} text=${result.expression} at=${result.error.position} /><//>`;
   }
-  return html`<${Note} tone=${result.matches ? "good" : "warn"} title=${t(result.matches ? "filter.matches" : "filter.misses")} live />
+  return html`<${Note} tone=${result.matches ? "good" : "warn"} title=${t(result.matches ? "filter.matches" : "filter.misses")} live><span>${result.why}</span><//>
     <section class="panel"><${Table} caption=${t("filter.values")} rows=${result.values} empty=${html`<${Empty} title=${t("filter.no_values")} />`}
       columns=${[
         { name: "text", title: t("filter.part"), cell: (row) => html`<code class="wrap">${row.text}</code>` },
-        { name: "value", title: t("filter.value"), cell: (row) => html`<${Badge} tone=${{ true: "good", false: "warn" }[row.value] ?? ""}>${row.value ?? "NULL"}<//>` },
+        { name: "seen", title: t("filter.seen"), cell: (row) => Object.entries(row.seen).map(([name, value]) => html`<div key=${name}><code class="wrap">${name} = ${value ?? t("filter.not_set")}</code></div>`) },
+        { name: "value", title: t("filter.value"), cell: (row) => html`<${Badge} tone=${TONES[row.value]}>${term("truth", row.value)}<//>` },
       ]} /></section>`;
 }
 

@@ -13,6 +13,9 @@ import { useCell } from "../store.js";
 import { t, term } from "../text.js";
 import { html, useState } from "../view.js";
 import { Explanation } from "./explanation.js";
+import { TraceLine } from "./trace_line.js";
+
+const CONSUMED = ["success", "commit"];
 
 export function Page({ args: [topic, id] }) {
   const { query } = useCell(route);
@@ -74,22 +77,9 @@ function Trace({ topic, id }) {
       <${Text} label=${t("trace.topic")} placeholder="RMQ_SYS_TRACE_TOPIC" value=${from} onValue=${setFrom} />
       <button type="submit">${t("trace.read")}</button>
     </form>
-    <${Answer} answer=${answer}>${({ items }) => items.length > 0 ? html`<${Line} items=${items} />`
+    <${Answer} answer=${answer}>${({ items }) => items.length > 0 ? html`<${TraceLine} items=${items} />`
       : html`<${Empty} title=${t("trace.none")}><span>${t("trace.none.next")}</span><//>`}<//>
   </div>`;
-}
-
-/** The trace as a line of time: each step below the one before, with the time between them. */
-function Line({ items }) {
-  const steps = [...items].sort((a, b) => a.at_ms - b.at_ms);
-  return html`<ol class="life">${steps.map((step, n) => html`<li key=${n} class=${step.ok === false ? "bad" : ""}>
-    <strong>${term("trace", step.kind)}</strong>${step.ok === false && html` <${Badge} tone="bad">${t("trace.failed")}<//>`}
-    ${n > 0 && html` <span class="soft small">+${lasting(step.at_ms - steps[n - 1].at_ms)}</span>`}
-    <div class="small soft wrap"><${Moment} ms=${step.at_ms} />
-      ${step.took_ms !== null && ` · ${t("trace.took", { time: lasting(step.took_ms) })}`}
-      ${step.group && ` · ${step.group}`}${step.client && ` · ${step.client}`}${step.host && ` · ${step.host}`}
-      ${step.retries > 0 && ` · ${t("trace.attempt", { n: step.retries + 1 })}`}</div>
-  </li>`)}</ol>`;
 }
 
 function Resend({ topic, id, onClose }) {
@@ -116,8 +106,8 @@ function Resend({ topic, id, onClose }) {
           <${Select} label=${t("column.client")} value=${client} onValue=${setClient}
             options=${[["", t("resend.any")], ...(members.data?.items ?? []).map((one) => [one.client_id, one.client_id])]} />`}
       <${Problem} error=${groups.error ?? resend.error} />
-      ${result && html`<${Note} tone=${result.result === "CR_SUCCESS" ? "good" : "bad"} title=${term("consumed", result.result)} live>
-        <span>${t("resend.result", { client: result.client, time: lasting(result.took_ms) })}</span>
+      ${result && html`<${Note} tone=${CONSUMED.includes(result.outcome) ? "good" : "bad"} title=${term("outcome", result.outcome)} live>
+        <span>${t("resend.result", { client: result.client_id, time: lasting(result.spent_ms) })}</span>
         ${result.remark && html`<span class="wrap">${result.remark}</span>`}<//>`}
       <div class="row end"><button type="button" onClick=${onClose}>${t("action.close")}</button>
         <button type="submit" class="main" disabled=${!chosen || resend.busy}>${t("resend.do")}</button></div>

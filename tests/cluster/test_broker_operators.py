@@ -266,12 +266,22 @@ async def test_a_setting_that_may_not_be_changed_changes_nothing(
     assert shown["autoCreateSubscriptionGroup"] == "true"
 
 
-async def test_unknown_settings_are_ignored_and_named(peer: Peer) -> None:
-    answer = await change(peer, "waitTimeMillsInSendQueue=300\n")
-    assert answer.code == 0
-    assert answer.remark == "ignored, not known here: waitTimeMillsInSendQueue"
+async def test_settings_that_do_nothing_here_are_refused_with_a_reason(peer: Peer) -> None:
+    answer = await change(peer, "autoCreateTopicEnable=false\nwaitTimeMillsInSendQueue=300\n")
+    assert answer.code == ResponseCode.INVALID_PARAMETER
+    assert "waitTimeMillsInSendQueue has no effect here: PocketMQ bounds" in (answer.remark or "")
+    answer = await change(peer, "noSuchThing=1")
+    assert answer.code == ResponseCode.INVALID_PARAMETER
+    assert "no setting is called 'noSuchThing'" in (answer.remark or "")
+    assert (await settings(peer))[0]["autoCreateTopicEnable"] == "true"
+
+
+async def test_settings_that_stay_as_they_are_may_be_repeated(peer: Peer) -> None:
+    shown, before = await settings(peer)
+    text = "".join(f"{key}={value}\n" for key, value in shown.items() if "\\" not in value)
+    assert (await change(peer, text)).code == 0
     assert (await change(peer, "")).code == 0
-    assert (await change(peer, "flushDiskType=ASYNC_FLUSH")).code == 0
+    assert (await settings(peer))[0] == shown
 
 
 async def test_the_brokers_permission_changes_at_once(broker: BrokerApp, peer: Peer) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
-from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.config import BrokerConfig, TransactionsConfig
 from pocketmq.broker.handlers.assignments import AssignmentsHandler
 from pocketmq.broker.handlers.recall import RecallHandler
 from pocketmq.broker.handlers.replies import RepliesHandler
@@ -132,6 +132,24 @@ class Models:
             broker=config.identity.broker_name,
             store_host=ground.replies.store_host,
         )
+        self._recall = RecallHandler(
+            tables.topics,
+            ground.intake,
+            ground.clock,
+            config.send,
+            config.timers,
+            config.identity.broker_name,
+            config.identity.region,
+        )
+        self._assignments = AssignmentsHandler(
+            tables.request_modes,
+            tables.topics,
+            tables.groups,
+            tables.clients,
+            self.routes,
+            ground.settle,
+            config.assignments,
+        )
         self._services += (*self.pops.services, self.routes, self.life)
         if not _is_replica(config):
             self._services += (self.transaction_checks,)
@@ -157,26 +175,10 @@ class Models:
                 ground.replies,
                 stores=ground.config.send.store_replies,
             ),
-            RecallHandler(
-                tables.topics,
-                ground.intake,
-                ground.clock,
-                ground.config.send,
-                ground.config.timers,
-                ground.config.identity.broker_name,
-                ground.config.identity.region,
-            ),
+            self._recall,
             TimersHandler(self.timer),
             *self.pops.handlers(),
-            AssignmentsHandler(
-                tables.request_modes,
-                tables.topics,
-                tables.groups,
-                tables.clients,
-                self.routes,
-                ground.settle,
-                ground.config.assignments,
-            ),
+            self._assignments,
             TransactionsHandler(
                 self.transactions,
                 self.transaction_checks,
@@ -186,6 +188,20 @@ class Models:
                 is_replica=_is_replica(ground.config),
             ),
         ]
+
+    def takers(self) -> dict[str, Callable[[Any], None]]:
+        """By the name of a group of settings, who takes it when an operator changes it."""
+
+        def take_transactions(config: TransactionsConfig) -> None:
+            self.transactions.configure(config)
+            self.transaction_checks.configure(config)
+
+        return {
+            "timers": self._recall.configure,
+            "transactions": take_transactions,
+            "pop": self.pops.configure,
+            "assignments": self._assignments.configure,
+        }
 
     def arrived(self, arrivals: Sequence[Filed]) -> None:
         """Messages were filed."""

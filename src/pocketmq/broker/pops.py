@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.config import BrokerConfig, PopConfig
 from pocketmq.broker.handlers.acks import AcksHandler
 from pocketmq.broker.handlers.pop import PopHandler
 from pocketmq.broker.handlers.pop_gate import PopGate
@@ -111,6 +111,12 @@ class Pops:
             timer,
             config,
         )
+
+    def configure(self, config: PopConfig) -> None:
+        """Take changed settings where they can change while pops go on."""
+        self.poll.configure(config)
+        if self.service is not None:
+            self.service.configure(config)
 
     def handlers(self) -> list[Routed]:
         """What clients may ask."""

@@ -242,6 +242,7 @@ class RunningBroker:
             self._settle,
             lambda: self.flush.waiting,
             self.models.figures,
+            self.models.takers(),
         )
 
     def _figures(self) -> FiguresHandler:

@@ -57,11 +57,15 @@ class Retention:
         self._index = index
         self._dispatcher = dispatcher
         self._appender = appender
-        self._config = config
-        self._hours = parse_hours(config.delete_when)
+        self.configure(config)
         self._cleaned_for = -1
         self._retired: deque[str] = deque()
         self._untrimmed: list[ConsumeQueue] = []
+
+    def configure(self, config: RetentionConfig) -> None:
+        """Take other rules for the next step."""
+        self._config = config
+        self._hours = parse_hours(config.delete_when)
 
     def step(self, now_ms: int, *, at_once: bool = False) -> RetentionReport:
         """Forget log and index files that have expired; `trim` does so for queues.

@@ -28,7 +28,7 @@ from pocketmq.store import layout, space
 from pocketmq.store.appender import Appender
 from pocketmq.store.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from pocketmq.store.commit_log import CommitLog
-from pocketmq.store.config import StoreConfig, parse_delay_levels
+from pocketmq.store.config import RetentionConfig, StoreConfig, parse_delay_levels
 from pocketmq.store.directory_lock import DirectoryLock
 from pocketmq.store.dispatcher import Dispatcher
 from pocketmq.store.file_sequence import FileSequence
@@ -262,6 +262,10 @@ class MessageStore:
     def prepare(self) -> bool:
         """Reserve disk space ahead and the next file early; True if there was work. Blocks."""
         return self._log.prepare()
+
+    def configure_retention(self, config: RetentionConfig) -> None:
+        """Keep messages by other rules from the next `retain` on."""
+        self._retention.configure(config)
 
     def retain(self, now_ms: int, *, at_once: bool = False) -> RetentionReport:
         """Forget expired files of log and index; `delete_retired` then deletes them."""

@@ -47,6 +47,10 @@ class AssignmentsHandler:
         self._settle = settle
         self._config = config
 
+    def configure(self, config: AssignmentsConfig) -> None:
+        """Share queues out another way from the next question on."""
+        self._config = config
+
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
         return {

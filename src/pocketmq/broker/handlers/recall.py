@@ -53,6 +53,10 @@ class RecallHandler:
         self._broker_name = broker_name
         self._constant = {"MSG_REGION": region}
 
+    def configure(self, timers: TimersConfig) -> None:
+        """Allow recalls from now on, or no longer."""
+        self._timers = timers
+
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
         return {RequestCode.RECALL_MESSAGE: self.handle}

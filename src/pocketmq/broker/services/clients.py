@@ -28,9 +28,7 @@ class ClientService:
         self._clients = clients
         self._groups = groups
         self._locks = locks
-        self._expiry_ms = config.channel_expiry_ms
-        self._popped_expiry_ms = config.popped_expiry_ms
-        self._notices = config.notify_changes
+        self.configure(config)
         self._loop = Loop("client-expiry", config.scan_interval_ms, self.step)
         self._changed: dict[str, ConsumerGroup] = {}
         clients.on_group_change(self._group_changed)
@@ -52,9 +50,11 @@ class ClientService:
         self._locks.expire()
         return len(silent)
 
-    def set_notices(self, wanted: bool) -> None:
-        """Tell consumers of changes, or stop telling them."""
-        self._notices = wanted
+    def configure(self, config: ClientsConfig) -> None:
+        """Take other limits; tell consumers of changes, or stop telling them."""
+        self._expiry_ms = config.channel_expiry_ms
+        self._popped_expiry_ms = config.popped_expiry_ms
+        self._notices = config.notify_changes
 
     def notify(self) -> None:
         """Tell the members of all groups that changed since the last call."""

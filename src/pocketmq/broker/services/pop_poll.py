@@ -57,6 +57,10 @@ class PopPollService:
         self._recheck_at = 0.0
         self._loop = Loop("pop-poll", _SWEEP_MS, self.sweep, clock)
 
+    def configure(self, config: PopConfig) -> None:
+        """Take other limits; pops that wait already go on waiting."""
+        self._config = config
+
     def start(self) -> None:
         """Begin to watch the deadlines."""
         self._loop.start()

@@ -91,6 +91,10 @@ class PopService:
         self.dice: Callable[[], int] = partial(random.randrange, 100)
         """Which queue is looked at first, and whether retry topics are before it."""
 
+    def configure(self, config: PopConfig) -> None:
+        """Take other odds and limits for the next pops."""
+        self._config = config
+
     def pop(self, wish: Wish) -> Popped:
         """Take what there is. Raise Refused, StoreError when nothing could be kept track of."""
         self._turn += 1

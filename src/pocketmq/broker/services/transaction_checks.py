@@ -77,12 +77,17 @@ class TransactionCheckService:
         self._clients = clients
         self._topics = topics
         self._clock = clock
-        self._rules = rules.CheckRules(config.immunity_ms, config.checks_max, age_ms_max)
+        self._age_ms_max = age_ms_max
+        self.configure(config)
         self._broker_name = broker_name
         self._turn = 0
         self.asked = 0
         """How many questions producers were asked so far."""
         self._loop = Loop("transaction-checks", config.check_interval_ms, self.step, clock)
+
+    def configure(self, config: TransactionsConfig) -> None:
+        """Let other limits hold from the next half message on."""
+        self._rules = rules.CheckRules(config.immunity_ms, config.checks_max, self._age_ms_max)
 
     def start(self) -> None:
         """Begin; the first round is one interval away."""

@@ -87,6 +87,10 @@ class TransactionService:
 
     # -- starting and stopping ----------------------------------------------------------------
 
+    def configure(self, config: TransactionsConfig) -> None:
+        """Take other limits for the next half messages."""
+        self._config = config
+
     def start(self) -> None:
         """Read back which half messages have ended, then begin."""
         self.load()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.config import BrokerConfig, SendConfig, TopicsConfig
 from pocketmq.broker.handlers.admin.cleaning import CleaningHandler
-from pocketmq.broker.handlers.admin.config import ConfigHandler, live_settings
+from pocketmq.broker.handlers.admin.config import ConfigHandler
 from pocketmq.broker.handlers.admin.consumers import ConsumersHandler
 from pocketmq.broker.handlers.admin.dumps import DumpsHandler
+from pocketmq.broker.handlers.admin.live import LiveSettings, Take
 from pocketmq.broker.handlers.admin.progress import Progress
 from pocketmq.broker.handlers.admin.refusals import RefusalsHandler
 from pocketmq.broker.handlers.admin.relays import RelaysHandler
@@ -34,7 +35,7 @@ class OperatorServices:
 
     `settle` saves changed tables and tells the name servers; it is awaited before a change of
     topics is answered. `waiting_sends` counts sends that wait for the disk.
-    `model_figures` are named as Apache names them.
+    `model_figures` are named as Apache names them. `takers` take changed settings of models.
     """
 
     clients: ClientService
@@ -44,6 +45,7 @@ class OperatorServices:
     settle: Settle
     waiting_sends: Callable[[], int]
     model_figures: Callable[[], dict[str, object]]
+    takers: Mapping[str, Take]
 
 
 def operator_handlers(
@@ -58,10 +60,7 @@ def operator_handlers(
     progress = Progress(broker_name, tables.offsets, tables.clients, store)
     save = services.saving.save_prompt
     settings = ConfigHandler(
-        config,
-        live_settings(tables.topics, tables.groups, services.clients),
-        tables.overrides,
-        save,
+        LiveSettings(config, _takers(store, tables, services)), tables.overrides, save
     )
     settings.apply_overrides()
     return [
@@ -108,3 +107,22 @@ def operator_handlers(
         DumpsHandler(tables.offsets, tables.delays),
         RefusalsHandler(),
     ]
+
+
+def _takers(store: MessageStore, tables: Tables, services: OperatorServices) -> dict[str, Take]:
+    """Who takes a changed group of settings, by the group's name."""
+
+    def take_topics(config: TopicsConfig) -> None:
+        tables.topics.set_auto_create(config.auto_create)
+        tables.groups.set_auto_create(config.auto_create_groups)
+
+    def take_sending(config: SendConfig) -> None:
+        tables.topics.set_broker_permission(config.permission)
+
+    return {
+        **services.takers,
+        "topics": take_topics,
+        "send": take_sending,
+        "clients": services.clients.configure,
+        "store.retention": store.configure_retention,
+    }

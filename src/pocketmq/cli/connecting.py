@@ -208,9 +208,12 @@ def _frame(seconds: float, show: Callable[[T], object], answer: T) -> None:
     sys.stdout.write(_HOME + "".join(line + _LINE_END for line in lines) + _REST)
 
 
-def run_client(main: Coroutine[Any, Any, T]) -> T:
+def run_client(
+    main: Coroutine[Any, Any, T],
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+) -> T:
     """Run a coroutine; Ctrl-C ends it in order. Raise KeyboardInterrupt then."""
-    loop = asyncio.new_event_loop()
+    loop = new_loop()
     try:
         asyncio.set_event_loop(loop)
         task = loop.create_task(main)

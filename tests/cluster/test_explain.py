@@ -96,7 +96,7 @@ async def test_until_when_a_message_is_kept(rocketmq: LocalBroker) -> None:
     rocketmq.send("orders", b"x" * 60_000)
     life = await explained(rocketmq, message_id)
     kept = finding(life.findings, "kept")
-    assert "2 hours after its file was last written" in kept.text
+    assert ": 2 hours after its file was last written" in kept.text
     newest = rocketmq.messages("orders")[-1]
     assert kept.evidence["kept_until_ms"] == newest.stored_ms + 2 * 3_600_000
 

@@ -271,7 +271,7 @@ class Collector:
 
 def _short(error: PocketMQError) -> str:
     """What went wrong, in few words and without a full stop."""
-    cause = error.__cause__
+    cause = error.__context__
     if isinstance(cause, OSError) and cause.errno:
         return os.strerror(cause.errno).lower()
     text = " ".join(str(error).split()).rstrip(".")

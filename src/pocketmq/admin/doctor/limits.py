@@ -26,8 +26,6 @@ class Limits:
     """A message that has waited this long while its queue stands still is stuck."""
     dead_letters_fresh_ms: int = 60 * 60_000
     """Dead letters that came within this time are news."""
-    disk_margin: float = 0.9
-    """A disk that is this part of the way to its limit is near it."""
     members_asked_max: int = 20
     """Of each group."""
     queues_asked_max: int = 200

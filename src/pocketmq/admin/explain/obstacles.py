@@ -20,13 +20,14 @@ def obstacles(message: MessageFacts, group: GroupFacts) -> Iterator[Finding]:
             f"Group {group.name} may not consume anything: it was switched off "
             "(consumeEnable=false).",
             {"consume_enable": False},
-            f"pocketmq group create {group.name}",
+            f"pocketmq group update {group.name} --enable",
         )
     if not group.may_read:
         yield Finding(
             "group forbidden",
             f"Group {group.name} may not read topic {message.topic}: an operator forbade it.",
             {"readable": False},
+            f"pocketmq group allow {group.name} {message.topic}",
         )
     if not group.is_online:
         yield Finding(

@@ -45,7 +45,7 @@ def storage_findings(message: MessageFacts) -> Iterator[Finding]:
             "topic not readable",
             f"Nobody can read it: topic {message.topic} has no read permission on {copy.broker}.",
             {"permission": queue.permission},
-            f"pocketmq topic create {message.topic} --permission both",
+            f"pocketmq topic update {message.topic} --permission both",
         )
     elif queue is not None and copy.queue_id >= queue.read_queues:
         yield Finding(
@@ -54,7 +54,7 @@ def storage_findings(message: MessageFacts) -> Iterator[Finding]:
             f"{counted(queue.read_queues, 'read queue')} on {copy.broker}, and the message lies in "
             f"queue {copy.queue_id}.",
             {"read_queues": queue.read_queues, "queue_id": copy.queue_id},
-            f"pocketmq topic create {message.topic} --queues {copy.queue_id + 1}",
+            f"pocketmq topic update {message.topic} --read-queues {copy.queue_id + 1}",
         )
 
 
@@ -140,11 +140,11 @@ def flushed_up_to(broker: BrokerFacts) -> int | None:
 
 def _kept(copy: Copy, broker: BrokerFacts, next_file_ms: int | None) -> Finding:
     hours = broker.number("fileReservedTime", 72)
-    full = broker.number("diskMaxUsedSpaceRatio", 75)
+    full = broker.number("diskSpaceCleanForciblyRatio", 85)
     ratio = broker.runtime.get("commitLogDiskRatio", "")
-    used = f"; it is {float(ratio):.0%} full now" if _is_number(ratio) else ""
-    unless = f"unless the disk becomes more than {full} % full before that{used}"
-    evidence = {
+    used = f" ({float(ratio) * 100:.0f} % now)" if _is_number(ratio) else ""
+    unless = f"If the disk gets more than {full} % full{used}, it goes earlier."
+    evidence: Evidence = {
         "kept_hours": hours,
         "disk_full_percent": full,
         "disk_used_ratio": ratio or None,
@@ -152,14 +152,14 @@ def _kept(copy: Copy, broker: BrokerFacts, next_file_ms: int | None) -> Finding:
     }
     if next_file_ms is None:
         text = (
-            f"Kept for at least {counted(hours, 'hour')} from now: files are deleted that long "
-            f"after they were last written, and this one still is; {unless}."
+            f"Kept for at least {counted(hours, 'hour')} from now, as a file is deleted that long "
+            f"after it was last written, and this one still is. {unless}"
         )
         return Finding("kept", text, evidence)
     until_ms = deleted_ms(next_file_ms + hours * 3_600_000, broker.config.get("deleteWhen", "04"))
     text = (
-        f"Kept until about {when(until_ms, broker.now_ms)}, {counted(hours, 'hour')} after its "
-        f"file was last written at {moment(next_file_ms)}, {unless}."
+        f"Kept until about {when(until_ms, broker.now_ms)}: {counted(hours, 'hour')} after its "
+        f"file was last written, which was at {moment(next_file_ms)}. {unless}"
     )
     return Finding("kept", text, {**evidence, "kept_until_ms": until_ms})
 

@@ -9,31 +9,36 @@ from pocketmq.admin.doctor.findings import Finding, Severity
 from pocketmq.admin.doctor.limits import Limits
 from pocketmq.admin.explain.words import size
 
-_CLEAN_AT_PERCENT = 75
-_REFUSE_AT_PERCENT = 90
+_NEAR_PERCENT = 75
+_DELETE_PERCENT = 85
+_REFUSE_PERCENT = 90
+_KEPT_HOURS = 72
 
 
 def room(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
-    """Disks near the level at which old messages go early, or beyond that."""
+    """Disks near the level at which messages are deleted before their time, or beyond that."""
     for broker in facts.answering:
         ratio = broker.figure("commitLogDiskRatio")
-        if ratio is None or ratio < 0:
+        near = (broker.figure("diskMaxUsedSpaceRatio") or _NEAR_PERCENT) / 100
+        if ratio is None or ratio < near:
             continue
-        clean = (broker.figure("diskMaxUsedSpaceRatio") or _CLEAN_AT_PERCENT) / 100
-        refuse = (broker.figure("diskSpaceWarningLevelRatio") or _REFUSE_AT_PERCENT) / 100
-        if ratio < clean * limits.disk_margin:
-            continue
+        delete = (broker.figure("diskSpaceCleanForciblyRatio") or _DELETE_PERCENT) / 100
+        refuse = (broker.figure("diskSpaceWarningLevelRatio") or _REFUSE_PERCENT) / 100
+        hours = round(broker.figure("fileReservedTime") or _KEPT_HOURS)
         if ratio >= refuse:
-            severity, why = Severity.PROBLEM, "It refuses messages now, as nothing can be stored."
-        elif ratio >= clean:
+            severity, why = Severity.PROBLEM, "It refuses messages now, so that the disk has room."
+        elif ratio >= delete:
             severity = Severity.PROBLEM
             why = (
-                f"Beyond {clean:.0%} old messages are deleted before their time, consumed or not, "
-                f"and at {refuse:.0%} sends are refused."
+                f"From {delete:.0%} on old messages are deleted before their time, consumed or "
+                f"not, and from {refuse:.0%} on sends are refused."
             )
         else:
             severity = Severity.WARNING
-            why = f"At {clean:.0%} old messages are deleted before their time, consumed or not."
+            why = (
+                f"From {delete:.0%} on old messages will be deleted before their time, consumed or "
+                f"not, and from {refuse:.0%} on sends are refused."
+            )
         yield Finding(
             "disks have room",
             severity,
@@ -42,8 +47,8 @@ def room(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
             why,
             "Free space or move the data to a larger disk; keep messages for a shorter time "
             "(fileReservedTime); or add a broker and spread the topics.",
-            "pocketmq broker --set fileReservedTime=HOURS",
-            {"used_ratio": ratio, "clean_ratio": clean, "refuse_ratio": refuse},
+            f"pocketmq config set fileReservedTime {max(hours // 2, 1)} --broker {broker.name}",
+            {"used_ratio": ratio, "delete_ratio": delete, "refuse_ratio": refuse},
         )
 
 

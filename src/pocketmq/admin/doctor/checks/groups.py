@@ -130,6 +130,6 @@ def idle_members(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
                 f"{'has' if idle == 1 else 'have'} nothing to do.",
                 "A queue is read by one member at a time.",
                 "Give the topic more queues, or stop members.",
-                f"pocketmq topic create {largest} --queues {len(group.members)}",
+                f"pocketmq topic update {largest} --queues {len(group.members)}",
                 {"members": len(group.members), "queues": most},
             )

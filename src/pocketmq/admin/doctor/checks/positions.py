@@ -167,7 +167,8 @@ def dead_letters(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
             f"{when(dead.newest_ms, facts.now_ms)}.",
             "It has given these messages up after all retries. Nobody will handle them, and they "
             "are deleted when they get old.",
-            "Read some to see what is wrong with them, mend the consumer, then send them again.",
-            f"pocketmq dlq redrive {dead.group}",
+            f"Read some to see what is wrong, mend the consumer, then give the messages back: "
+            f"`pocketmq dlq redrive {dead.group}`.",
+            f"pocketmq dlq show {dead.group}",
             {"before": dead.before, "after": dead.after, "newest_ms": dead.newest_ms},
         )

@@ -47,7 +47,7 @@ def usable(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
                 "All its queues are read-only. That is right while it is being emptied, and "
                 "otherwise a command that nobody took back.",
                 "Give it back its permission.",
-                "pocketmq config set brokerPermission 6",
+                f"pocketmq config set brokerPermission 6 --broker {broker.name}",
                 {"permission": int(permission)},
             )
     for topic in facts.topics:
@@ -94,7 +94,7 @@ def _unusable(topic: TopicFacts) -> Iterator[Finding]:
                 "written and not read.",
                 "Messages that are sent there are consumed by nobody.",
                 "Give it as many queues to read as to write.",
-                f"pocketmq topic create {topic.name} --queues {part.write_queues}",
+                f"pocketmq topic update {topic.name} --read-queues {part.write_queues}",
                 {"read_queues": part.read_queues, "write_queues": part.write_queues},
             )
 
@@ -108,5 +108,7 @@ def _is_readable(part: TopicPart) -> bool:
 
 
 def _both(topic: TopicFacts, parts: list[TopicPart]) -> str:
-    queues = max(max(part.read_queues, part.write_queues) for part in parts) or 8
-    return f"pocketmq topic create {topic.name} --queues {queues} --permission both"
+    lacking = any(not part.read_queues or not part.write_queues for part in parts)
+    most = max(max(part.read_queues, part.write_queues) for part in parts) or 8
+    count = f" --queues {most}" if lacking else ""
+    return f"pocketmq topic update {topic.name} --permission both{count}"

@@ -60,7 +60,7 @@ def _creation(broker: BrokerFacts) -> Iterator[Finding]:
             "A mistyped name becomes a topic that nobody consumes instead of an error, and the "
             "topic exists only on the brokers that happened to get messages.",
             "Create topics beforehand, and switch this off.",
-            "pocketmq config set autoCreateTopicEnable false",
+            f"pocketmq config set autoCreateTopicEnable false --broker {broker.name}",
         )
 
 

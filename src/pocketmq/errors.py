@@ -118,6 +118,7 @@ class SubscriptionInvalid(PocketMQError):
     def __init__(self, expression: str, problem: str) -> None:
         super().__init__(f"the subscription {expression[:80]!r} is not valid: {problem}")
         self.expression = expression
+        self.problem = problem
 
 
 class FilterUnsupported(PocketMQError):

@@ -82,7 +82,7 @@ class DeadLetters:
         """One group's dead letters at a glance. Raise NoRoute when it never had any."""
         topic = dead_letter_topic(group)
         messages = waiting = newest_ms = 0
-        marks = await self._marks(topic)
+        marks = await self.marks(topic)
         for extent in await self._topics.extents(topic):
             mark = marks.get((extent.broker, extent.queue_id), 0)
             messages += extent.messages
@@ -103,7 +103,7 @@ class DeadLetters:
         Raise NoRoute when the group never had any.
         """
         topic = dead_letter_topic(group)
-        marks = await self._marks(topic)
+        marks = await self.marks(topic)
         async for message in self._reader.between(topic, begin_ms, end_ms):
             mark = marks.get((message.broker_name, message.queue_id), 0)
             given_back = message.queue_offset < mark
@@ -133,7 +133,7 @@ class DeadLetters:
         aim = Aim(self._calls, group, to, names)
         await aim.check()
         redrive = Redrive(self._reader, aim, ids, begin_ms, end_ms, dry_run=dry_run)
-        marks = {} if everything or ids else await self._marks(dead_letter_topic(group))
+        marks = {} if everything or ids else await self.marks(dead_letter_topic(group))
         stretches = await self._stretches(group, marks)
         total = sum(end - first for _, first, end in stretches)
         for place, first, end in stretches:
@@ -169,7 +169,7 @@ class DeadLetters:
             found.append((place, min(max(first, mark), end), end))
         return found
 
-    async def _marks(self, topic: str) -> dict[tuple[str, int], int]:
+    async def marks(self, topic: str) -> dict[tuple[str, int], int]:
         """(broker, queue) -> up to where dead letters have been given back."""
 
         async def ask(place: Place) -> int:

@@ -13,11 +13,15 @@ from pocketmq.console import openapi
 from pocketmq.console.api import (
     brokers,
     clients,
+    explained,
     groups,
     look,
+    messages,
     progress,
+    repairs,
     session,
     topics,
+    waiting,
 )
 from pocketmq.console.desk import Desk
 from pocketmq.console.endpoints import PREFIX, Endpoint, Noun, route_of
@@ -31,6 +35,12 @@ NOUNS: tuple[Noun, ...] = (
     topics.topics,
     groups.groups,
     progress.progress,
+    messages.messages,
+    explained.explained,
+    repairs.offsets,
+    repairs.dead_letters,
+    repairs.tasks,
+    waiting.waiting,
     clients.clients,
     brokers.brokers,
     brokers.name_servers,

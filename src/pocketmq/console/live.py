@@ -15,6 +15,7 @@ from typing import Any
 
 from pocketmq.admin import Admin, Broker
 from pocketmq.admin.clients import Client, Clients, Connections
+from pocketmq.admin.dead_letters import DeadLetterQueue
 from pocketmq.admin.rates import Rates
 from pocketmq.clock import Clock
 from pocketmq.console.aged import Aged
@@ -82,6 +83,7 @@ class Live:
         self._task: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
         self._clients: Aged[list[Client]] = Aged(clock, _CLIENTS_SECONDS)
+        self._dead: Aged[list[DeadLetterQueue]] = Aged(clock, _CLIENTS_SECONDS)
         self._said: Aged[dict[str, ConsumerRunning]] = Aged(clock, _CLIENTS_SECONDS, 100)
         self._number = 0
 
@@ -168,8 +170,17 @@ class Live:
             for queue in running.mq_table
         }
 
+    async def dead_letters(self) -> list[DeadLetterQueue]:
+        """The groups that have dead letters, as they were a few seconds ago at most."""
+        return await self._dead.get("", self._admin.dead_letters.queues)
+
+    def forget_dead_letters(self) -> None:
+        """Ask for them anew: some were given back."""
+        self._dead.forget()
+
     async def close(self) -> None:
         """Stop looking, and end all streams."""
+        await self._dead.close()
         await self._clients.close()
         await self._said.close()
         for viewer in list(self._viewers):

@@ -7,16 +7,19 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 PY := $(BIN)/python
+PYTEST ?= $(PY) -m pytest
 PIP := $(PY) -m pip install --disable-pip-version-check --quiet
 METADATA := pyproject.toml setup.py
 LEAVES := $(wildcard src/pocketmq/_speedups/*.pyx src/pocketmq/_speedups/*.pxd)
 ARGS ?=
 # Tests run on every core; say JOBS=0 for one process.
 JOBS ?= auto
+# Interop tests mostly wait, so their lanes are more than the cores.
+LANES ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help up setup build test check format-check lint types layers tidy docs-check test-builds \
-	format interop browser bench fuzz cover docs dist clean
+	format peers interop browser bench fuzz cover docs dist clean
 
 help: ## list these commands
 	@echo "PocketMQ. Start it with 'make up'; the commands are"
@@ -27,7 +30,7 @@ up: $(VENV)/.server ## start a name server, a broker and the console (ARGS="--da
 	@$(BIN)/pocketmq up $(ARGS)
 
 test: $(VENV)/.built ## run the tests
-	$(PY) -m pytest -n $(JOBS) $(ARGS)
+	$(PYTEST) -n $(JOBS) $(ARGS)
 
 check: format-check lint types layers tidy docs-check test-builds ## all that CI asks: style, types, layers, tests of both builds
 	@echo "check: all good"
@@ -43,13 +46,16 @@ format: $(VENV)/.dev ## format the code and fix what lint can fix
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format .
 
+peers: $(VENV)/.built ## fetch and build the official clients and servers that interop needs
+	$(PY) -m tests.support.clients.all
+
 interop: $(VENV)/.built ## test with the official clients and with Apache RocketMQ (Java, Go, Node, C++)
-	@$(PY) -m pytest -m interop tests/compat $(ARGS); status=$$?; \
+	@$(PYTEST) -m interop tests/compat -n $(LANES) --dist loadgroup $(ARGS); status=$$?; \
 		$(PY) scripts/compatibility.py || exit 1; exit $$status
 
-browser: $(VENV)/.built ## use the web console in headless Chromium; pictures land in build/pictures
+browser: $(VENV)/.dev $(VENV)/.built ## use the web console in headless Chromium; pictures land in build/pictures
 	$(PY) scripts/console_parts.py
-	$(PY) -m pytest -m browser tests/browser $(ARGS)
+	$(PYTEST) -m browser tests/browser $(ARGS)
 
 bench: $(VENV)/.built ## measure against Apache RocketMQ and a C echo server
 	$(PY) -m bench $(ARGS)
@@ -94,14 +100,18 @@ docs-check: $(VENV)/.dev
 	$(PY) scripts/sdk_reference.py --check
 	$(PY) scripts/compatibility.py --check
 
-# Three runs cover both builds, both event loops and asyncio's debug mode. In CI a leaf that does
-# not compile is an error; elsewhere a machine without a compiler tests plain Python twice. TESTED=1
-# leaves out the run that `make test` has made already.
+# Both builds and both event loops: compiled on uvloop, and plain Python on asyncio's loop in its debug
+# mode; and where compiled code meets a loop, in the network, compiled on asyncio's too. In CI a leaf
+# that does not compile is an error; elsewhere a machine without a compiler tests plain Python twice.
+# TESTED=1 leaves out the run that `make test` has made already.
+NETWORK := tests/unit/net tests/cluster/test_broker_*.py tests/cluster/test_plain_sends.py \
+	tests/cluster/test_pull_answers.py tests/cluster/test_bad_peers.py tests/cluster/test_sdk_producer.py
+
 test-builds: $(VENV)/.dev
 	POCKETMQ_REQUIRE_SPEEDUPS=$(if $(CI),1) $(PY) setup.py --quiet build_ext --inplace
-	$(if $(TESTED),,POCKETMQ_TEST_LOOP=uvloop $(PY) -m pytest -q -n $(JOBS))
-	POCKETMQ_TEST_LOOP=asyncio PYTHONASYNCIODEBUG=1 $(PY) -m pytest -q -n $(JOBS)
-	POCKETMQ_TEST_LOOP=asyncio POCKETMQ_PURE=1 $(PY) -m pytest -q -n $(JOBS)
+	$(if $(TESTED),,POCKETMQ_TEST_LOOP=uvloop $(PYTEST) -q -n $(JOBS))
+	POCKETMQ_TEST_LOOP=asyncio $(PYTEST) -q -n $(JOBS) $(NETWORK)
+	POCKETMQ_TEST_LOOP=asyncio PYTHONASYNCIODEBUG=1 POCKETMQ_PURE=1 $(PYTEST) -q -n $(JOBS)
 
 $(PY):
 	@test -n "$(PYTHON)" || { echo "PocketMQ needs Python 3.10 to 3.14; install one, or say make PYTHON=/path/to/python"; exit 1; }

@@ -108,7 +108,7 @@ function Live() {
   const state = useCell(stream);
   const broken = useCell(problem) !== null;
   const tone = broken ? "bad" : TONES[state];
-  const words = t(broken ? "live.problem" : `live.${state}`);
+  const words = broken ? t("live.problem") : t(`live.${state}`);
   return html`<span class="live" title=${t("live.title")} role="status"><i class=${`dot ${tone}`}></i><span class="wide">${words}</span>
     <span class="hidden-text">${words}</span></span>`;
 }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.compat.table import ROOT, Results
+from tests.compat.lanes import lane_of
+from tests.compat.machines import JAVA, Machines
+from tests.compat.table import CELL, ROOT, Keeper, Results, cells
 from tests.support import apache
 from tests.support.clients import raw
 from tests.support.clients.cache import PeerUnavailable
@@ -17,40 +19,41 @@ from tests.support.clients.driver import Driver
 from tests.support.clients.peers import PEERS, Peer
 from tests.support.clients.servers import Cluster, PocketCluster
 
+HERE = Path(__file__).parent
+
 _topics = itertools.count(1)
-_results = pytest.StashKey[Results]()
 
 Drivers = Callable[[Peer, int], Driver]
 NewTopic = Callable[[str], str]
+Apaches = Callable[[str], apache.ApacheCluster]
+
+# What Apache's brokers have switched off, and transactions that are soon asked about.
+EVERYTHING = {
+    "enablePropertyFilter": "true",
+    "recallMessageEnable": "true",
+    "timerWheelEnable": "true",
+    "traceTopicEnable": "true",
+    "transactionTimeOut": 2000,
+    "transactionCheckInterval": 2000,
+}
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the results, in one process; those against Apache say nothing about PocketMQ."""
+    if hasattr(config, "workerinput") or apache.wanted():
+        return
+    narrowed = config.option.keyword or config.option.collectonly or config.getoption("lf", False)
+    whole = [Path(ROOT, argument) for argument in config.args] == [HERE] and not narrowed
+    config.pluginmanager.register(Keeper(Results(is_whole=whole)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here belongs to `make interop` and waits for real clients."""
-    here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
+        if HERE in item.path.parents:
             item.add_marker(pytest.mark.interop)
-    narrowed = config.option.keyword or config.option.collectonly
-    whole = [Path(ROOT, argument) for argument in config.args] == [here] and not narrowed
-    config.stash[_results] = Results(is_whole=whole)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note what became of a test for the table of clients and models."""
-    report = yield
-    item.config.stash[_results].take(item, report)
-    return report
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Keep the results; those against Apache say nothing about PocketMQ."""
-    if _results in session.config.stash and not apache.wanted():
-        results = session.config.stash[_results]
-        results.is_whole &= exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        results.save()
+            item.add_marker(pytest.mark.xdist_group(lane_of(item)))
+            item.user_properties += [(CELL, " ".join(cell)) for cell in cells(item)]
 
 
 def unavailable(error: PeerUnavailable) -> None:
@@ -91,6 +94,41 @@ def apache_cluster(home: Path, **settings: object) -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.close()
+
+
+@pytest.fixture(scope="session")
+def apaches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apaches]:
+    """`apaches(version)`: Apache's servers with everything on, one for all who want a version."""
+    running: dict[str, apache.ApacheCluster] = {}
+
+    def started(version: str) -> apache.ApacheCluster:
+        if version not in running:
+            home = tmp_path_factory.mktemp(f"apache-{version}")
+            try:
+                cluster = apache.ApacheCluster(home, version, **EVERYTHING)
+            except PeerUnavailable as error:
+                unavailable(error)
+            running[version] = cluster
+            cluster.start()
+        return running[version]
+
+    try:
+        yield started
+    finally:
+        for cluster in running.values():
+            cluster.close()
+
+
+@pytest.fixture(scope="session")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    """What tests start servers of both kinds with, to put them in place of each other."""
+    try:
+        apache.jars()
+        JAVA.command("")
+    except PeerUnavailable as error:
+        unavailable(error)
+    with ExitStack() as exits:
+        yield Machines(tmp_path_factory.mktemp("machines"), exits)
 
 
 @pytest.fixture(scope="module")

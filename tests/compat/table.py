@@ -23,6 +23,8 @@ from tests.support.clients.peers import PEERS, Peer
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "reference" / "compatibility.json"
+CELL = "cell"
+"""The property of a test's report that names a client, a model and the test."""
 
 CLIENTS = {
     "java-5.3.3": "Java 5.3.3",
@@ -121,14 +123,10 @@ class Results:
     is_whole: bool
     outcomes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
-    def take(self, item: pytest.Item, report: pytest.TestReport) -> None:
-        """Note a finished stage of a test, if it speaks for a model."""
-        if report.outcome == "skipped" or not (report.when == "call" or report.failed):
-            return
-        for client, model in _cells(item):
-            tests = self.outcomes.setdefault(client, {}).setdefault(model, {})
-            name = item.nodeid.split("/", 2)[-1]
-            tests[name] = report.outcome if tests.get(name) != "failed" else "failed"
+    def take(self, client: str, model: str, test: str, outcome: str) -> None:
+        """Note how a stage of a test ended; one that failed stays so."""
+        tests = self.outcomes.setdefault(client, {}).setdefault(model, {})
+        tests[test] = outcome if tests.get(test) != "failed" else "failed"
 
     def save(self, path: Path = RESULTS) -> None:
         """Write the results, over those of earlier runs as far as they are about other tests."""
@@ -150,6 +148,27 @@ class Results:
             os.replace(fresh, path)
 
 
+class Keeper:
+    """Gathers the results from the workers, in the process that started them, and saves them."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take a finished stage of a test, if it speaks for a model."""
+        if report.outcome == "skipped" or not (report.when == "call" or report.failed):
+            return
+        for name, value in report.user_properties:
+            if name == CELL:
+                client, model, test = str(value).split(" ", 2)
+                self._results.take(client, model, test, report.outcome)
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Keep the results, all of them only if the run came to its end."""
+        self._results.is_whole &= exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        self._results.save()
+
+
 def _text(document: dict[str, Any]) -> str:
     """The same results are the same text, whatever the order the tests ran in."""
     ordered = {
@@ -162,7 +181,10 @@ def _text(document: dict[str, Any]) -> str:
     return json.dumps(ordered, indent=1, ensure_ascii=False) + "\n"
 
 
-def _cells(item: pytest.Item) -> Iterator[tuple[str, str]]:
+def cells(item: pytest.Item) -> Iterator[tuple[str, str, str]]:
+    """The client and the model that a test speaks for, and what to call the test."""
+    # Where workers share the tests, a test's name ends with the name of its lane.
+    name = item.nodeid.split("/", 2)[-1].partition("@")[0]
     for mark in item.iter_markers("model"):
         callspec = getattr(item, "callspec", None)
         peer = callspec.params.get("peer") if callspec is not None else None
@@ -170,7 +192,7 @@ def _cells(item: pytest.Item) -> Iterator[tuple[str, str]]:
         assert client in CLIENTS, f"{item.nodeid}: the mark `model` needs a peer or a client"
         for model in mark.args:
             assert model in MODELS, f"{item.nodeid}: no model {model!r} in tests/compat/table.py"
-            yield client, model
+            yield client, model, name
 
 
 @contextmanager

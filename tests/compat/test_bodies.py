@@ -13,7 +13,13 @@ from typing import Any
 
 import pytest
 from tests.compat.conftest import unavailable
-from tests.support.clients.cache import PeerUnavailable, product, require_tools, run_build
+from tests.support.clients.cache import (
+    PeerUnavailable,
+    one_at_a_time,
+    product,
+    require_tools,
+    run_build,
+)
 from tests.support.clients.peers import DRIVERS, JAVA_FLAGS
 
 from pocketmq.client.codecs import (
@@ -99,15 +105,17 @@ Run = Callable[..., list[str]]
 
 
 @cache
-def _classes() -> Path:
+def classes() -> Path:
+    """The Java program that reads and writes bodies, and its jars. Raise PeerUnavailable."""
     require_tools("java", "javac", "mvn")
     pom, source = DRIVERS / "bodies" / "pom.xml", DRIVERS / "bodies" / "Bodies.java"
 
     def build(place: Path) -> None:
         copy = ["dependency:copy-dependencies", f"-DoutputDirectory={place / 'lib'}"]
-        run_build(["mvn", "-q", "-B", "-f", pom, *copy], pom.parent)
-        classes: list[str | Path] = ["-d", place / "classes", "-cp", f"{place}/lib/*"]
-        run_build(["javac", "-nowarn", "-encoding", "UTF-8", *classes, source], place)
+        with one_at_a_time("maven"):
+            run_build(["mvn", "-q", "-B", "-f", pom, *copy], pom.parent)
+        options: list[str | Path] = ["-d", place / "classes", "-cp", f"{place}/lib/*"]
+        run_build(["javac", "-nowarn", "-encoding", "UTF-8", *options, source], place)
 
     return product("java-bodies", [pom, source], "", build)
 
@@ -116,7 +124,7 @@ def _classes() -> Path:
 def java() -> Run:
     """`java(*words, lines=())`: the lines that the Java program answers."""
     try:
-        place = _classes()
+        place = classes()
     except PeerUnavailable as error:
         unavailable(error)
 

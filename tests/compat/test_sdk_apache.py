@@ -7,14 +7,12 @@ started once and delays are waited for together. Each scenario is a test of its 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 
 import pytest
-from tests.compat.conftest import unavailable
+from tests.compat.conftest import Apaches
 from tests.support import apache
 from tests.support.clients import raw
-from tests.support.clients.cache import PeerUnavailable
 from tests.support.sdk_scenarios import SCENARIOS
 from tests.support.sdk_stage import Stage
 
@@ -26,31 +24,17 @@ WARM_UP_SECONDS_MAX = 40
 Outcomes = dict[str, BaseException | None]
 
 
-@pytest.fixture(scope="module", params=[apache.VERSION, apache.VERSION_4])
+@pytest.fixture(scope="module", params=[apache.VERSION, apache.OLD_VERSION])
 def outcomes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, apaches: Apaches, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Outcomes]:
     """What became of each scenario, against one version."""
-    home = tmp_path_factory.mktemp("apache")
     version: str = request.param
-    try:
-        apache.jars(version)
-    except PeerUnavailable as error:
-        unavailable(error)
-    settings = {"enablePropertyFilter": "true", "timerWheelEnable": "true"}
-    cluster = apache.ApacheCluster(home, version, **settings)
-    before = os.environ.get("POCKETMQ_OFFSETS")
-    os.environ["POCKETMQ_OFFSETS"] = str(home / "offsets")
-    try:
-        cluster.start()
-        pops = version != apache.VERSION_4
+    cluster = apaches(version)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("POCKETMQ_OFFSETS", str(tmp_path_factory.mktemp("offsets")))
+        pops = version != apache.OLD_VERSION
         yield asyncio.run(run_all(cluster.name_server, cluster.broker, pops=pops))
-    finally:
-        cluster.close()
-        if before is None:
-            os.environ.pop("POCKETMQ_OFFSETS")
-        else:
-            os.environ["POCKETMQ_OFFSETS"] = before
 
 
 async def run_all(name_server: str, broker: str, *, pops: bool) -> Outcomes:

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.compat.conftest import unavailable
+from tests.compat.conftest import Apaches, unavailable
 from tests.support import apache
-from tests.support.apache import ApacheCluster
 from tests.support.clients import raw
 from tests.support.clients.cache import PeerUnavailable
 from tests.support.clients.peers import JAVA_FLAGS
@@ -31,32 +30,20 @@ PATIENT = pocketmq.ProducerOptions(send_timeout_ms=20_000)  # a cold JVM takes i
 
 @pytest.fixture(scope="module", params=[OURS, apache.VERSION, apache.OLD_VERSION])
 def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, apaches: Apaches, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
     """A name server and a broker that keep traces: ours, and Apache's of either version."""
-    home = tmp_path_factory.mktemp("plain")
-    if request.param == OURS:
-        pocket = PocketCluster(home, "traceTopicEnable=true")
-        try:
-            pocket.start()
-            yield pocket
-        finally:
-            close_all()
-            pocket.process.stop()
+    if request.param != OURS:
+        yield apaches(request.param)
+        close_all()
         return
+    pocket = PocketCluster(tmp_path_factory.mktemp("plain"), "traceTopicEnable=true")
     try:
-        cluster = ApacheCluster(
-            home, request.param, traceTopicEnable="true", timerWheelEnable="true"
-        )
-    except PeerUnavailable as error:
-        unavailable(error)
-        raise
-    try:
-        cluster.start()
-        yield cluster
+        pocket.start()
+        yield pocket
     finally:
         close_all()
-        cluster.close()
+        pocket.process.stop()
 
 
 def traces_of(server: Cluster, home: Path, message_id: str) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.compat.conftest import unavailable
+from tests.compat.conftest import Apaches
 from tests.support import apache
 from tests.support.apache import ApacheCluster
-from tests.support.clients.cache import PeerUnavailable
 from tests.support.local_broker import Peer
 from tests.support.pulling import Pulled, pull_all
 
@@ -74,27 +73,9 @@ class Apache:
 
 
 @pytest.fixture(scope="module", params=[apache.VERSION, apache.OLD_VERSION])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Apache]:
+def server(request: pytest.FixtureRequest, apaches: Apaches) -> Apache:
     """Apache's servers, of either version."""
-    settings = {
-        "transactionTimeOut": 2000,
-        "transactionCheckInterval": 2000,
-        "recallMessageEnable": "true",
-        "timerWheelEnable": "true",
-    }
-    try:
-        home = tmp_path_factory.mktemp("apache")
-        cluster = ApacheCluster(home, request.param, **settings)
-    except PeerUnavailable as error:
-        unavailable(error)
-        raise
-    try:
-        cluster.start()
-        yield Apache(cluster, request.param)
-    finally:
-        cluster.close()
+    return Apache(apaches(request.param), request.param)
 
 
 @pytest.fixture

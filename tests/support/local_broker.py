@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -165,3 +165,15 @@ async def connected(app: Listening, *client_ids: str) -> AsyncIterator[tuple[Pee
         yield peers
     finally:
         await asyncio.gather(*(peer.close() for peer in peers))
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A broker that listens somewhere else."""
+
+    address: Address
+
+
+def peer_at(address: str) -> Peer:
+    """A client of the broker that listens at `host:port`."""
+    return Peer(At(Address.parse(address)))

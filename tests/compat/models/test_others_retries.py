@@ -6,9 +6,9 @@ import asyncio
 
 from tests.compat.models.clients import CPP, GO, NODE
 from tests.compat.models.stage import Stage, bodies, numbered, tried_with
-from tests.compat.test_models_timer import peer_at
 from tests.support import apache
 from tests.support.clients import raw
+from tests.support.local_broker import peer_at
 from tests.support.pulling import Pulled, pull_all
 
 RETRIES_MAX = 2

@@ -6,8 +6,8 @@ import asyncio
 
 from tests.compat.models.clients import GO
 from tests.compat.models.stage import Stage, numbered, tried_with
-from tests.compat.test_models_timer import peer_at
 from tests.support.clients import raw
+from tests.support.local_broker import peer_at
 from tests.support.pulling import pull_all
 
 TRACE_TOPIC = "RMQ_SYS_TRACE_TOPIC"

@@ -6,6 +6,7 @@ It is built beside its place and renamed into it, so a broken build leaves nothi
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -13,7 +14,8 @@ import subprocess
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 BUILD_SECONDS_MAX = 400
@@ -37,8 +39,20 @@ def product(name: str, sources: Sequence[Path], salt: str, build: Callable[[Path
     for source in sorted(sources):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     place = cache_directory() / f"{name}-{digest.hexdigest()[:16]}"
-    with _building[place.name]:
+    if place.is_dir():
+        return place
+    with _building[place.name], one_at_a_time(place.name):
         return place if place.is_dir() else _built(place, name, build)
+
+
+@contextmanager
+def one_at_a_time(name: str) -> Iterator[None]:
+    """Let one process at a time do what is called so; the others find it done."""
+    directory = cache_directory()
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _built(place: Path, name: str, build: Callable[[Path], None]) -> Path:

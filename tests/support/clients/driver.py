@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-START_SECONDS_MAX = 30.0
-ANSWER_SECONDS_MAX = 60.0
-RECEIVE_SECONDS_MAX = 45.0
+START_SECONDS_MAX = 90.0
+ANSWER_SECONDS_MAX = 90.0
+RECEIVE_SECONDS_MAX = 90.0
 SETTLE_SECONDS = 0.4
 
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.support.clients.cache import product, require_tools, run_build
+from tests.support.clients.cache import one_at_a_time, product, require_tools, run_build
 
 DRIVERS = Path(__file__).resolve().parents[2] / "compat" / "drivers"
 JAVA_NEW = "5.3.3"
@@ -79,11 +79,12 @@ def java_client(version: str) -> Path:
 
 def fetch_jars(pom: Path, version: str, target: Path) -> None:
     """Copy the jars that `pom` names, and all they need, to `target`."""
-    run_build(
-        ["mvn", "-q", "-B", "-f", pom, f"-Drocketmq.version={version}",
-         "dependency:copy-dependencies", f"-DoutputDirectory={target}"],
-        pom.parent,
-    )  # fmt: skip
+    with one_at_a_time("maven"):  # its local repository is not made for two
+        run_build(
+            ["mvn", "-q", "-B", "-f", pom, f"-Drocketmq.version={version}",
+             "dependency:copy-dependencies", f"-DoutputDirectory={target}"],
+            pom.parent,
+        )  # fmt: skip
 
 
 @cache

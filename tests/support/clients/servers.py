@@ -14,8 +14,8 @@ from typing import IO, Protocol
 
 from tests.support.clients import raw
 
-START_SECONDS_MAX = 60.0
-STOP_SECONDS_MAX = 30.0
+START_SECONDS_MAX = 120.0
+STOP_SECONDS_MAX = 90.0
 
 
 class Cluster(Protocol):
@@ -130,7 +130,7 @@ class PocketCluster:
         self.name_server = f"127.0.0.1:{name_server_port}"
         self.broker = f"127.0.0.1:{broker_port}"
         self.data = home / "data"
-        command = [*pocketmq(), "up", "--data", str(self.data)]
+        command = [*pocketmq(), "up", "--no-console", "--data", str(self.data)]
         command += ["--nameserver-port", str(name_server_port), "--broker-port", str(broker_port)]
         for setting in settings:
             command += ["--set", setting]

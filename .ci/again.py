@@ -1,0 +1,51 @@
+"""Runs pytest as told, and what failed a second time: a busy machine is no reason to be red.
+
+A test that passes at the second try is named at the end, for somebody to look into. More than a few
+failures are no accident, and are not tried again.
+
+    python .ci/again.py [pytest's arguments]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+FAILURES_MAX = 5
+TESTS_FAILED = 1
+LANE = re.compile(r"@[^]/@]+$")
+LAST_FAILED = Path(".pytest_cache/v/cache/lastfailed")
+NOTES = Path(os.environ.get("POCKETMQ_CI_NOTES", os.devnull))
+
+
+def run(*more: str) -> int:
+    """Run pytest once; return its exit code."""
+    return subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:], *more]).returncode
+
+
+def main() -> int:
+    """Run, and run again what failed if that is little."""
+    LAST_FAILED.unlink(missing_ok=True)
+    code = run()
+    if code != TESTS_FAILED or not LAST_FAILED.exists():
+        return code
+    # Where workers share the tests, a test's name ends with its lane, and alone it does not.
+    found = json.loads(LAST_FAILED.read_text(encoding="utf-8"))
+    failed = sorted(LANE.sub("", name) for name in found)
+    LAST_FAILED.write_text(json.dumps(dict.fromkeys(failed, True)), encoding="utf-8")
+    if len(failed) > FAILURES_MAX:
+        return code
+    print(f"\ntrying again what failed: {' '.join(failed)}", flush=True)
+    code = run("--last-failed", "-n", "0", "-v")
+    if code == 0:
+        with NOTES.open("a", encoding="utf-8") as notes:
+            notes.writelines(f"passed at the second try: {name}\n" for name in failed)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

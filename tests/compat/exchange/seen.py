@@ -1,0 +1,28 @@
+"""What was seen of one exchange: before the first broker stopped, and after the other started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.support.pulling import Pulled
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen of one exchange."""
+
+    writer: str
+    reader: str
+    topics: str
+    """The first part of the names of its topics."""
+    asked: list[str] = field(default_factory=list)
+    committed: list[Pulled] = field(default_factory=list)
+    batches_before: list[Pulled] = field(default_factory=list)
+    batches_after: list[Pulled] = field(default_factory=list)
+    popped_before: list[str] = field(default_factory=list)
+    popped_after: list[str] = field(default_factory=list)
+    reconsumed: dict[str, int] = field(default_factory=dict)
+    levels_before: list[Pulled] = field(default_factory=list)
+    levels_after: list[Pulled] = field(default_factory=list)
+    timed_before: list[Pulled] = field(default_factory=list)
+    timed_after: list[Pulled] = field(default_factory=list)

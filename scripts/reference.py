@@ -7,6 +7,7 @@ python scripts/reference.py --check   fail when a page is not what would be writ
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 import click
 
 from pocketmq.broker.config import BrokerConfig
+from pocketmq.cli.connecting import asking
 from pocketmq.cli.main import commands
 from pocketmq.nameserver.config import NameServerConfig
 from pocketmq.settings import Setting, settings_of
@@ -69,14 +71,31 @@ def command_line_page() -> str:
     """Return the page of all commands and their flags."""
     parts = ["# Command line\n", _prose(commands)]
     context = click.Context(commands, info_name="pocketmq")
+    common = _common_flags()
     for name, command in _leaves(commands, context):
         usage = " ".join(command.collect_usage_pieces(context))
         parts.append(f"## `pocketmq {name}`\n\n{_prose(command)}")
         parts.append(f"```\npocketmq {name} {usage}\n```\n")
-        rows = [_flag_row(p) for p in command.params if isinstance(p, click.Option)]
+        options = [p for p in command.params if isinstance(p, click.Option)]
+        rows = [row for row in map(_flag_row, options) if row not in common]
         if rows:
             parts.append("\n".join(["| Flag | What |", "|---|---|", *rows]) + "\n")
+        examples = [f"- `{typed}`\n  {what}" for typed, what in getattr(command, "examples", ())]
+        if examples:
+            parts.append("\n".join(["Examples:\n", *examples]) + "\n")
+    parts.append("## Flags of all commands that ask a cluster\n")
+    parts.append("\n".join(["| Flag | What |", "|---|---|", *common]) + "\n")
     return GENERATED + "\n".join(parts)
+
+
+def _common_flags() -> list[str]:
+    """Return the rows of the flags of all commands that ask a cluster."""
+
+    @asking
+    def anything() -> None:
+        """Stand for such a command."""
+
+    return [_flag_row(option) for option in reversed(getattr(anything, "__click_params__", []))]
 
 
 def _leaves(
@@ -86,14 +105,16 @@ def _leaves(
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield prefix + name, command
         if isinstance(command, click.Group):
             yield from _leaves(command, context, f"{prefix}{name} ")
-        else:
-            yield prefix + name, command
 
 
 def _prose(command: click.Command) -> str:
-    return inspect.cleandoc(command.help or "") + "\n"
+    text = inspect.cleandoc(command.help or "") + "\n"
+    # What follows \b is laid out by hand.
+    return re.sub(r"\x08\n(.*?)\n(?=\n|\Z)", r"```\n\1\n```\n", text, flags=re.DOTALL)
 
 
 def _flag_row(option: click.Option) -> str:
@@ -101,7 +122,7 @@ def _flag_row(option: click.Option) -> str:
     if isinstance(option.type, click.Choice):
         value = " " + "\\|".join(option.type.choices)
     elif not option.is_flag:
-        value = f" {option.metavar}"
+        value = " " + (option.metavar or "").replace("|", "\\|")
     return f"| `{', '.join(option.opts)}{value}` | {option.help} |"
 
 

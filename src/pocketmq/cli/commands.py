@@ -17,7 +17,7 @@ Place = tuple[str, str]
 Example = tuple[str, str]
 """What is typed, and what for."""
 
-HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Verb(click.Command):
@@ -44,10 +44,12 @@ class Noun(click.Group):
         *args: Any,
         places: Mapping[str, Place] | None = None,
         examples: Sequence[Example] = (),
+        sections: Mapping[str, Sequence[str]] | None = None,
         **settings: Any,
     ) -> None:
         settings.setdefault("context_settings", HELP_OPTIONS)
         super().__init__(*args, **settings)
+        self.sections = sections
         self.places = dict(places or {})
         self.examples = tuple(examples)
 
@@ -81,6 +83,23 @@ class Noun(click.Group):
         names = self.list_commands(ctx)
         near = difflib.get_close_matches(word, names, 1)
         return f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs with the first sentence of each, whole; in sections, if there are."""
+        names = self.list_commands(ctx)
+        sections = dict(self.sections or {"Commands": names})
+        told = {name for section in sections.values() for name in section}
+        if len(told) < len(names):
+            sections["Other commands"] = [name for name in names if name not in told]
+        width = max(map(len, names))
+        for title, members in sections.items():
+            rows = []
+            for name in members:
+                command = self.get_command(ctx, name)
+                if command is not None and not command.hidden:
+                    rows.append((name.ljust(width), command.get_short_help_str(200)))
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples below the commands."""

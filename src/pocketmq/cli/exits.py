@@ -36,6 +36,7 @@ INTERRUPTED: Final = 130
 PIPE_CLOSED: Final = 141
 
 _CHARS_MAX: Final = 600
+_REFUSED: Final = "nobody listens there"
 _CURES: Final = {
     2: "it is busy; try again in a moment",
     3: "it does not know this request; it is too old or serves something else",
@@ -70,9 +71,22 @@ def exit_code(error: PocketMQError) -> int:
 
 def message_of(error: PocketMQError) -> str:
     """The error in one line, with what to do about it."""
+    if isinstance(error, NameServersUnreachable):
+        return _unreachable(error)
     text = " ".join(str(error).split())
     if len(text) > _CHARS_MAX:
         text = text[: _CHARS_MAX - 1] + "…"
     if isinstance(error, BrokerRefused) and error.code in _CURES and ";" not in text:
         return f"{text}; {_CURES[error.code]}"
     return text
+
+
+def _unreachable(error: NameServersUnreachable) -> str:
+    problems = [
+        f"{address}: {_REFUSED if 'Errno 111' in problem else ' '.join(problem.split())}"
+        for address, problem in error.problems.items()
+    ]
+    return (
+        f"no name server answers ({'; '.join(problems)}); start one with `pocketmq up`, or say "
+        "where it is with -n HOST:PORT or NAMESRV_ADDR"
+    )

@@ -149,6 +149,7 @@ def _print_shown(shown: _Shown) -> None:
 
 def setup_fields(setup: SubscriptionGroup) -> list[tuple[str, Cell]]:
     """How a group is set up, in words."""
+    attributes = ", ".join(f"{k}={v}" for k, v in sorted(setup.attributes.items()))
     return [
         ("consumes", setup.consume_enable),
         ("in order", setup.consume_message_orderly),
@@ -156,7 +157,7 @@ def setup_fields(setup: SubscriptionGroup) -> list[tuple[str, Cell]]:
         ("retries", setup.retry_max_times),
         ("retry delays", retry_words(setup.group_retry_policy)),
         ("retry queues", setup.retry_queue_nums),
-        ("attributes", ", ".join(f"{k}={v}" for k, v in sorted(setup.attributes.items()))),
+        *([("attributes", attributes)] if attributes else []),
     ]
 
 

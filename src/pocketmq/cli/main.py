@@ -16,7 +16,7 @@ from pocketmq.errors import PocketMQError
 try:
     import click
 
-    from pocketmq.cli.commands import HELP_OPTIONS, Noun
+    from pocketmq.cli.commands import Noun
 except ImportError:
     sys.exit(
         "pocketmq: the servers need more than the standard library; "
@@ -43,6 +43,7 @@ _PLACES = {
     "nameserver": ("pocketmq.cli.servers", "nameserver"),
     "broker": ("pocketmq.cli.servers", "broker"),
     "edge": ("pocketmq.cli.edge", "edge"),
+    "console": ("pocketmq.cli.console", "console"),
     "hello": ("pocketmq.cli.hello", "hello"),
     "version": ("pocketmq.cli.version", "version"),
     "cluster": ("pocketmq.cli.cluster", "cluster"),
@@ -50,6 +51,7 @@ _PLACES = {
     "group": ("pocketmq.cli.group", "group"),
     "message": ("pocketmq.cli.message", "message"),
     "offset": ("pocketmq.cli.offset", "offset"),
+    "bench": ("pocketmq.cli.bench", "bench"),
     "exporter": ("pocketmq.cli.exporter", "exporter"),
     "dlq": ("pocketmq.cli.dlq", "dlq"),
     "config": ("pocketmq.cli.config", "config"),
@@ -58,7 +60,24 @@ _PLACES = {
 }
 
 
-@click.group(cls=Noun, places=_PLACES, context_settings=HELP_OPTIONS)
+_SECTIONS = {
+    "Servers": ("up", "hello", "nameserver", "broker", "edge", "exporter"),
+    "Messages": ("message", "topic", "group", "offset", "dlq"),
+    "Clusters": ("cluster", "config", "doctor", "bench"),
+}
+
+
+@click.group(
+    cls=Noun,
+    places=_PLACES,
+    sections=_SECTIONS,
+    examples=[
+        ("pocketmq up", "A name server, a broker and the console, with data that stays."),
+        ("pocketmq hello", "Send a first message and receive it."),
+        ("pocketmq message tail orders -n rocketmq.example:9876", "Follow a topic elsewhere."),
+        ("source <(pocketmq completion bash)", "Complete commands, flags and live names."),
+    ],
+)
 def commands() -> None:
     """Apache RocketMQ's name server and broker in Python.
 

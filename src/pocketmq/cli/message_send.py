@@ -15,7 +15,7 @@ from pocketmq.cli.connecting import ask, asking, confirm, yes_option
 from pocketmq.cli.exits import NOT_THERE
 from pocketmq.cli.message_find import found_by_id
 from pocketmq.cli.progress import Progress
-from pocketmq.cli.tables import plain, print_fields, print_json
+from pocketmq.cli.tables import print_fields, print_json
 from pocketmq.cli.values import moment_ms, pairs, queue_of, seconds_of
 from pocketmq.errors import ConfigError
 
@@ -76,36 +76,33 @@ def send(
         raise ConfigError("--delay and --at both say when; give one of them")
     target = None if queue is None else queue_of(queue, "--queue")
     messages = _messages(topic, body, source, lines, count, options)
+    is_late = options["delay"] is not None or options["at"] is not None
 
-    async def go(admin: Admin) -> list[SendReceipt]:
-        receipts = []
+    async def go(admin: Admin) -> int:
+        sent = 0
         with Progress("sending") as progress:
             for message in messages:
-                receipts.append(await admin.messages.send(message, queue=_queue(topic, target)))
-                if lines and as_json:
-                    print_json(_receipt_json(receipts.pop()), one_line=True)
-                    sent[0] += 1
-                progress.update(max(len(receipts), sent[0]))
-                if lines:
-                    del receipts[:-1]
-                    sent[0] += 0 if as_json else 1
-        return receipts
+                receipt = await admin.messages.send(message, queue=_queue(topic, target))
+                sent += 1
+                if as_json:
+                    print_json(receipt, one_line=lines or count > 1)
+                elif not lines and count == 1:
+                    terminal.echo(_stored(receipt, is_late=is_late))
+                progress.update(sent, 0 if lines else count)
+        return sent
 
-    sent = [0]
-    receipts = ask(nameserver, go)
-    if lines:
-        if not as_json:
-            terminal.echo(f"{sent[0]} messages are in {topic}")
-        return
-    for receipt in receipts:
-        if as_json:
-            print_json(_receipt_json(receipt), one_line=count > 1)
-        else:
-            terminal.echo(
-                f"{receipt.message_id} is in {topic}, queue {receipt.broker_name}:"
-                f"{receipt.queue_id} at {receipt.queue_offset}"
-                + ("" if receipt.status.value == "SEND_OK" else f" ({receipt.status.value})")
-            )
+    sent = ask(nameserver, go)
+    if not as_json and (lines or count > 1):
+        terminal.echo(f"{sent} messages {'will be' if is_late else 'are'} in {topic}")
+
+
+def _stored(receipt: SendReceipt, *, is_late: bool = False) -> str:
+    """Where a message is, in a line."""
+    if is_late:
+        return f"{receipt.message_id} waits at {receipt.broker_name} until it is due"
+    doubt = "" if receipt.status.value == "SEND_OK" else f" ({receipt.status.value})"
+    place = f"{receipt.broker_name}:{receipt.queue_id}, offset {receipt.queue_offset}"
+    return f"{receipt.message_id} is in {receipt.topic}, queue {place}{doubt}"
 
 
 def _messages(
@@ -150,10 +147,6 @@ def _queue(topic: str, target: tuple[str, int] | None) -> MessageQueue | None:
     return None if target is None else MessageQueue(topic, *target)
 
 
-def _receipt_json(receipt: SendReceipt) -> Any:
-    return plain(receipt)
-
-
 @click.command(
     cls=Verb,
     examples=[
@@ -196,12 +189,9 @@ def resend(
     if group is None:
         receipt = ask(nameserver, lambda admin: admin.messages.resend(found, to))
         if as_json:
-            print_json(_receipt_json(receipt))
+            print_json(receipt)
         else:
-            terminal.echo(
-                f"{receipt.message_id} is in {receipt.topic}, queue {receipt.broker_name}:"
-                f"{receipt.queue_id} at {receipt.queue_offset}"
-            )
+            terminal.echo(_stored(receipt))
         return
     handled = ask(nameserver, lambda admin: admin.messages.hand_over(found, group, client))
     if as_json:

@@ -80,7 +80,7 @@ def tail(
 def _print(message: ReceivedMessage, *, whole: bool) -> None:
     paint = terminal.paint
     head = [
-        paint(precise_moment(message.store_timestamp_ms)[11:], dim=True),
+        paint(precise_moment(message.store_timestamp_ms), dim=True),
         f"{terminal.visible(message.broker_name)}:{message.queue_id}@{message.queue_offset}",
     ]
     if message.tag:

@@ -162,7 +162,7 @@ def nameserver(port: str | None, **options: Any) -> None:
 def broker(
     ctx: click.Context, /, port: str | None, name_servers: str | None, **options: Any
 ) -> None:
-    """Start a broker alone. With one of the commands below, look at brokers that run."""
+    """Start a broker alone, or with one of the commands below look at brokers that run."""
     if ctx.invoked_subcommand is not None:
         _check_no_options(ctx)
         return

@@ -25,8 +25,10 @@ class Coloured:
 
 Cell = str | int | float | bool | None | Coloured
 
-_NARROWEST_COLUMN = 8
-_GAP = "   "
+_NARROWEST_COLUMN = 6
+_GAP = "  "
+_WHOLE = frozenset(("MESSAGE", "STORED", "WHEN", "ADDRESS", "BROKER", "QUEUE", "GIVEN UP AT"))
+"""Headings of columns that are worth nothing in part, and short enough to be kept whole."""
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
@@ -37,7 +39,10 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None
     widths = [max(map(terminal.width_of, column)) for column in columns]
     numbers = [_holds_numbers([row[place] for row in rows]) for place in range(len(headings))]
     if on_terminal:
-        widths = _fitted(widths, numbers, terminal.size()[0])
+        whole = [
+            number or heading in _WHOLE for number, heading in zip(numbers, headings, strict=True)
+        ]
+        widths = _fitted(widths, whole, terminal.size()[0])
     head = _line(headings, widths, numbers)
     terminal.echo(terminal.paint(head, bold=True))
     for row, line in zip(rows, texts, strict=True):
@@ -84,10 +89,13 @@ def plain(value: object) -> object:
 
 
 def moment(time_ms: int) -> str:
-    """A time of the cluster as local time; nothing for none."""
+    """A time of the cluster as local time; nothing for none. A terminal sees no date of today."""
     if time_ms <= 0:
         return ""
-    return datetime.fromtimestamp(time_ms / 1000).strftime("%Y-%m-%d %H:%M:%S")
+    at = datetime.fromtimestamp(time_ms / 1000)
+    if terminal.is_terminal() and at.date() == datetime.now().date():
+        return at.strftime("%H:%M:%S")
+    return at.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def precise_moment(time_ms: int) -> str:
@@ -105,12 +113,12 @@ def size(count: int) -> str:
     return f"{value:.1f} TiB"
 
 
-def _fitted(widths: list[int], numbers: Sequence[bool], room: int) -> list[int]:
+def _fitted(widths: list[int], whole: Sequence[bool], room: int) -> list[int]:
     """The widths that make a table fit: the widest columns of text give first."""
     room -= len(_GAP) * (len(widths) - 1)
     fixed = [
-        width if number else min(width, _NARROWEST_COLUMN)
-        for width, number in zip(widths, numbers, strict=True)
+        width if kept else min(width, _NARROWEST_COLUMN)
+        for width, kept in zip(widths, whole, strict=True)
     ]
     level = max(widths)
     while (

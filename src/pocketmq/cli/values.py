@@ -87,10 +87,13 @@ def ago(time_ms: int, now_ms: int | None = None) -> str:
 def duration(span_ms: int) -> str:
     """A span of time, roughly: its largest unit, and the next one."""
     seconds = span_ms // 1000
-    if seconds < 60:
-        return f"{seconds}s"
-    if seconds < 3600:
-        return f"{seconds // 60}m {seconds % 60}s"
-    if seconds < 86_400:
-        return f"{seconds // 3600}h {seconds % 3600 // 60}m"
-    return f"{seconds // 86_400}d {seconds % 86_400 // 3600}h"
+    for unit, size, part, part_size in (("d", 86_400, "h", 3600), ("h", 3600, "m", 60)):
+        if seconds >= size:
+            return _two(seconds // size, unit, seconds % size // part_size, part)
+    if seconds >= 60:
+        return _two(seconds // 60, "m", seconds % 60, "s")
+    return f"{seconds}s" if seconds or not span_ms else f"{span_ms}ms"
+
+
+def _two(count: int, unit: str, rest: int, part: str) -> str:
+    return f"{count}{unit} {rest}{part}" if rest else f"{count}{unit}"

@@ -78,7 +78,7 @@ def bench(load: str, nameserver: str | None, as_json: bool, **options: Any) -> N
     if as_json:
         _print_json(result)
     else:
-        _print(result, name_server_of(nameserver))
+        show(result, name_server_of(nameserver))
 
 
 def _plan(load: str, options: dict[str, Any]) -> Plan:
@@ -131,7 +131,8 @@ class _LiveLine:
         sys.stderr.flush()
 
 
-def _print(result: Result, name_server: str) -> None:
+def show(result: Result, name_server: str) -> None:
+    """Print what was found, for people."""
     plan, latency = result.plan, result.latency
     rate = f"{plan.per_second:,.0f} msg/s wanted" if plan.per_second else "no rate limit"
     flight = "" if plan.load == "consume" else f", {plan.in_flight} in flight each"

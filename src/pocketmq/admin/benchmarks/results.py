@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from pocketmq.admin.benchmarks.histogram import Histogram
 from pocketmq.admin.benchmarks.plan import Plan
+
+BUSY_SHARE: Final = 0.85
+"""Of a core: a generator that uses more can hardly do more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +55,4 @@ class Result:
     @property
     def is_own_limit(self) -> bool:
         """Whether the generator, and not what it measures, set the figures."""
-        return self.busy_share >= 0.85
+        return self.busy_share >= BUSY_SHARE

@@ -197,5 +197,6 @@ def _add(
     """Add a role to a client, which may be known already."""
     known = found.get(client_id)
     roles = (role,) if known is None else tuple(dict.fromkeys((*known.roles, role)))
+    address = address.removeprefix("/")  # as Java writes addresses
     newest = max(updated_ms, known.updated_ms if known is not None else 0)
     found[client_id] = Client(client_id, address, facts.language, facts.version, roles, newest)

@@ -238,7 +238,8 @@ def _timed(tree: Any) -> int | None:
     counts = tree.get("timingCount") if isinstance(tree, dict) else None
     if not isinstance(counts, dict):
         return None
-    return sum(one["count"] for one in counts.values() if isinstance(one, dict) and "count" in one)
+    found: list[Any] = [one for one in counts.values() if isinstance(one, dict)]
+    return sum(int(one.get("count", 0)) for one in found)
 
 
 def _sum(values: Sequence[int | None]) -> int | None:

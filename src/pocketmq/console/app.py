@@ -13,6 +13,7 @@ from pocketmq.console import openapi
 from pocketmq.console.api import (
     brokers,
     clients,
+    doctor,
     explained,
     groups,
     look,
@@ -44,6 +45,7 @@ NOUNS: tuple[Noun, ...] = (
     clients.clients,
     brokers.brokers,
     brokers.name_servers,
+    doctor.doctor,
 )
 
 

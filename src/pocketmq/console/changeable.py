@@ -11,16 +11,9 @@ from functools import cache
 from typing import Final
 
 from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.handlers.admin.live import CHANGEABLE
 from pocketmq.settings import settings_of
 
-EVERYWHERE: Final = frozenset(
-    (
-        "autoCreateSubscriptionGroup",
-        "autoCreateTopicEnable",
-        "brokerPermission",
-        "notifyConsumerIdsChangedEnable",
-    )
-)
 _APACHE: Final = {
     "clusterTopicEnable": "Topics may be created through the cluster's name.",
     "brokerTopicEnable": "Topics may be created through the broker's name.",
@@ -42,10 +35,21 @@ _ONLY_APACHES_HAVE: Final = "rocketmqHome"
 
 def changeable(settings: Mapping[str, str]) -> frozenset[str]:
     """Which of a broker's settings the console may change while it runs."""
-    names = set(EVERYWHERE)
+    names = set(_own_names())
     if _ONLY_APACHES_HAVE in settings:
         names |= _APACHE.keys()
     return frozenset(names & settings.keys())
+
+
+@cache
+def _own_names() -> frozenset[str]:
+    """What our broker lets be changed, by RocketMQ's names."""
+    return frozenset(
+        alias
+        for setting in settings_of(BrokerConfig())
+        if setting.path in CHANGEABLE
+        for alias in setting.declaration.aliases
+    )
 
 
 def help_of(name: str) -> str | None:

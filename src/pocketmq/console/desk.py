@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pocketmq.admin import Admin
+from pocketmq.admin.doctor import Diagnosis, examine
 from pocketmq.clock import Clock
+from pocketmq.console.aged import Aged
 from pocketmq.console.config import ConsoleConfig
 from pocketmq.console.live import Live
 from pocketmq.console.picture import Picture
 from pocketmq.console.sessions import Sessions
 from pocketmq.console.tasks import Tasks
 from pocketmq.console.users import UserFile
+
+Diagnosed = tuple[int, Diagnosis]
+_DIAGNOSIS_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class Desk:
     picture: Picture
     live: Live
     tasks: Tasks
+    diagnosis: Aged[Diagnosed]
     sessions: Sessions
 
     @classmethod
@@ -44,10 +50,21 @@ class Desk:
             sessions_max=config.sessions_max,
             read_only=config.read_only,
         )
-        return cls(config, admin, clock, picture, live, Tasks(clock, live.tell), sessions)
+        tasks = Tasks(clock, live.tell)
+        diagnosis: Aged[Diagnosed] = Aged(clock, _DIAGNOSIS_SECONDS)
+        return cls(config, admin, clock, picture, live, tasks, diagnosis, sessions)
+
+    async def diagnose(self) -> Diagnosed:
+        """What the doctor says, and when; a few seconds ago at most."""
+
+        async def find() -> Diagnosed:
+            return self.clock.now_ms(), await examine(self.admin)
+
+        return await self.diagnosis.get("", find)
 
     async def close(self) -> None:
         """End all that runs; the admin is its owner's."""
+        await self.diagnosis.close()
         await self.tasks.close()
         await self.live.close()
         await self.picture.close()

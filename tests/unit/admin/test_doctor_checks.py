@@ -224,6 +224,21 @@ def test_a_broker_that_takes_no_messages() -> None:
     assert finding.what == "Broker a takes no messages: its permission is 4."
 
 
+def test_a_broker_whose_topics_are_all_read_only_on_the_name_server() -> None:
+    topics = tuple(TopicFacts(name, (TopicPart("a", 4, 4, 4),)) for name in ("orders", "refunds"))
+    finding = only(replace(HEALTHY, topics=topics), "topics can be used")
+    assert finding.what == "All topics of broker a are read-only on the name server."
+
+
+def test_of_many_alike_findings_the_first_are_told() -> None:
+    lost = tuple(TopicFacts(f"t{number:02}") for number in range(30))
+    findings = found(replace(HEALTHY, topics=(*HEALTHY.topics, *lost)))
+    assert len(findings) == 21
+    assert findings[-1].what == (
+        "And 10 more of this kind, about t20, t21, t22, t23, t24 and 5 more."
+    )
+
+
 def test_dead_letter_topics_may_be_odd() -> None:
     odd = TopicFacts("%DLQ%billing", (TopicPart("a", 1, 1, 2),))
     assert found(replace(HEALTHY, topics=(*HEALTHY.topics, odd))) == []

@@ -18,7 +18,7 @@ class NameServerFacts:
     address: str
     problem: str = ""
     brokers: Mapping[str, str] = field(default_factory=dict)
-    """`name/id` -> address."""
+    """`cluster/name/id` -> address."""
     topics: frozenset[str] = frozenset()
 
 

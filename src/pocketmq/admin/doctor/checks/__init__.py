@@ -9,6 +9,7 @@ from pocketmq.admin.doctor.checks import brokers, disks, groups, positions, serv
 from pocketmq.admin.doctor.facts import ClusterFacts
 from pocketmq.admin.doctor.findings import Finding
 from pocketmq.admin.doctor.limits import Limits
+from pocketmq.admin.explain.words import listed
 
 Check = Callable[[ClusterFacts, Limits], Iterator[Finding]]
 
@@ -36,7 +37,29 @@ CHECKS: Final[dict[str, Check]] = {
 """What holds of a healthy cluster -> the check that says where it does not."""
 
 
+SHOWN_MAX: Final = 20
+"""Of each check; of many alike findings the first are enough."""
+
+
 def run_checks(facts: ClusterFacts, limits: Limits) -> list[Finding]:
     """All findings, the worst first; alike ones in the order of the checks."""
-    found = [finding for check in CHECKS.values() for finding in check(facts, limits)]
+    found: list[Finding] = []
+    for name, check in CHECKS.items():
+        told = sorted(check(facts, limits), key=lambda finding: finding.severity.rank)
+        found += told[:SHOWN_MAX]
+        if len(told) > SHOWN_MAX:
+            found.append(_more(name, told[SHOWN_MAX:]))
     return sorted(found, key=lambda finding: finding.severity.rank)
+
+
+def _more(check: str, rest: list[Finding]) -> Finding:
+    return Finding(
+        check,
+        rest[0].severity,
+        "",
+        f"And {len(rest)} more of this kind, about {listed([one.subject for one in rest])}.",
+        rest[0].why,
+        "Mend those above, then ask again.",
+        "pocketmq doctor",
+        {"more": len(rest)},
+    )

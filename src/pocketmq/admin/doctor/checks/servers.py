@@ -8,7 +8,7 @@ from pocketmq.admin.doctor.facts import ClusterFacts, NameServerFacts
 from pocketmq.admin.doctor.findings import Finding, Severity
 from pocketmq.admin.doctor.limits import Limits
 from pocketmq.admin.explain.words import counted, listed
-from pocketmq.message.topics import is_system_topic
+from pocketmq.message.topics import is_system_topic, reply_topic
 
 
 def answer(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
@@ -45,7 +45,7 @@ def _brokers(servers: Sequence[NameServerFacts]) -> Iterator[Finding]:
         for server in servers:
             told.setdefault(server.brokers.get(place, "nothing"), []).append(server.address)
         if len(told) > 1:
-            name, _, number = place.rpartition("/")
+            _, name, number = place.rsplit("/", 2)
             words = "; ".join(
                 f"{listed(addresses)} {'says' if len(addresses) == 1 else 'say'} {where}"
                 for where, addresses in sorted(told.items())
@@ -64,7 +64,10 @@ def _brokers(servers: Sequence[NameServerFacts]) -> Iterator[Finding]:
 
 
 def _topics(servers: Sequence[NameServerFacts]) -> Iterator[Finding]:
-    everything = frozenset().union(*(server.topics for server in servers))
+    places = set().union(*(server.brokers for server in servers))
+    own = {name for place in places for name in place.rsplit("/", 2)[:2]}
+    own |= {reply_topic(name) for name in own}
+    everything = frozenset().union(*(server.topics for server in servers)) - own
     for server in servers:
         lacking = sorted(name for name in everything - server.topics if not is_system_topic(name))
         if lacking:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from pocketmq.admin.doctor.facts import ClusterFacts, TopicFacts, TopicPart
+from pocketmq.admin.doctor.facts import BrokerFacts, ClusterFacts, TopicFacts, TopicPart
 from pocketmq.admin.doctor.findings import Finding, Severity
 from pocketmq.admin.doctor.limits import Limits
 from pocketmq.admin.explain.words import counted, listed
@@ -14,13 +14,14 @@ from pocketmq.message.topics import (
     PERM_WRITE,
     RETRY_PREFIX,
     is_system_topic,
+    reply_topic,
 )
 
 
 def routes(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
     """Topics that a name server lists and no broker has."""
     for topic in facts.topics:
-        if not topic.parts and not is_system_topic(topic.name):
+        if not topic.parts and not is_own(facts, topic.name):
             yield Finding(
                 "topics have routes",
                 Severity.PROBLEM,
@@ -36,27 +37,74 @@ def routes(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
 
 def usable(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
     """Topics and brokers that may not be written or read, and queues that nobody reads."""
-    for broker in facts.answering:
-        permission = broker.figure("brokerPermission")
-        if broker.is_master and permission is not None and not int(permission) & PERM_WRITE:
-            yield Finding(
-                "topics can be used",
-                Severity.WARNING,
-                broker.name,
-                f"Broker {broker.name} takes no messages: its permission is {int(permission)}.",
-                "All its queues are read-only. That is right while it is being emptied, and "
-                "otherwise a command that nobody took back.",
-                "Give it back its permission.",
-                f"pocketmq config set brokerPermission 6 --broker {broker.name}",
-                {"permission": int(permission)},
-            )
-    for topic in facts.topics:
-        if not is_system_topic(topic.name) and not topic.name.startswith(DEAD_LETTER_PREFIX):
-            yield from _unusable(topic)
+    topics = [topic for topic in facts.topics if not is_own(facts, topic.name)]
+    closed = {
+        broker.name
+        for broker in facts.answering
+        if broker.is_master and not _takes_messages(broker)
+    }
+    yield from (_closed(broker) for broker in facts.answering if broker.name in closed)
+    wiped = {broker.name for broker in facts.brokers} - closed
+    wiped = {name for name in wiped if _all_read_only(topics, name)}
+    yield from (_wiped(name) for name in sorted(wiped))
+    for topic in topics:
+        if not topic.name.startswith(DEAD_LETTER_PREFIX):
+            yield from _unusable(topic, closed | wiped)
 
 
-def _unusable(topic: TopicFacts) -> Iterator[Finding]:
-    read_only = [part for part in topic.parts if not _is_writable(part)]
+def is_own(facts: ClusterFacts, topic: str) -> bool:
+    """Whether a topic is the system's: every broker has such, in its and its cluster's name."""
+    own = {name for broker in facts.brokers for name in (broker.name, broker.cluster)}
+    return is_system_topic(topic) or topic in own or topic in map(reply_topic, own)
+
+
+def _takes_messages(broker: BrokerFacts) -> bool:
+    permission = broker.figure("brokerPermission")
+    return permission is None or bool(int(permission) & PERM_WRITE)
+
+
+def _closed(broker: BrokerFacts) -> Finding:
+    permission = round(broker.figure("brokerPermission") or 0)
+    return Finding(
+        "topics can be used",
+        Severity.WARNING,
+        broker.name,
+        f"Broker {broker.name} takes no messages: its permission is {permission}.",
+        "All its queues are read-only. That is right while it is being emptied, and otherwise a "
+        "command that nobody took back.",
+        "Give it back its permission.",
+        f"pocketmq config set brokerPermission 6 --broker {broker.name}",
+        {"permission": permission},
+    )
+
+
+def _all_read_only(topics: Sequence[TopicFacts], broker: str) -> bool:
+    parts = [
+        part
+        for topic in topics
+        for part in topic.parts
+        if part.broker == broker and not topic.name.startswith((DEAD_LETTER_PREFIX, RETRY_PREFIX))
+    ]
+    return len(parts) > 1 and not any(_is_writable(part) for part in parts)
+
+
+def _wiped(broker: str) -> Finding:
+    return Finding(
+        "topics can be used",
+        Severity.WARNING,
+        broker,
+        f"All topics of broker {broker} are read-only on the name server.",
+        "No client sends to it. That is right while it is being emptied (wipeWritePerm), and "
+        "otherwise a command that nobody took back.",
+        "Restart the broker, which registers its topics anew, or let name servers admit writing "
+        "again (`mqadmin addWritePerm`).",
+        "pocketmq cluster show",
+    )
+
+
+def _unusable(topic: TopicFacts, told: set[str]) -> Iterator[Finding]:
+    """What is wrong with one topic, but for brokers that take no messages at all."""
+    read_only = [part for part in topic.parts if not _is_writable(part) and part.broker not in told]
     unreadable = [part for part in topic.parts if not _is_readable(part)]
     if read_only and not topic.name.startswith(RETRY_PREFIX):
         everywhere = len(read_only) == len(topic.parts)

@@ -181,6 +181,7 @@ class RunningBroker:
 
     def _routes(self, tables: Tables) -> Routes:
         config, store = self.config, self.store
+        self.figures = self._figures()
         send = SendHandler(
             self.gate,
             store,
@@ -220,7 +221,7 @@ class RunningBroker:
             QueriesHandler(store, tables.clients, self.cold_reads, self.models.life),
             *models,
             *operator_handlers(config, store, tables, self._operator_services(), self.clock),
-            self._figures(),
+            self.figures,
         )
         plain = PlainSendHandler(
             self.lanes,

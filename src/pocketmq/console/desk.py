@@ -68,3 +68,4 @@ class Desk:
         await self.tasks.close()
         await self.live.close()
         await self.picture.close()
+        self.sessions.users.close()

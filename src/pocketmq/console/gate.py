@@ -37,6 +37,9 @@ SECURITY_HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 
+HEADER_BYTES_MAX = 96 * 1024
+"""Above the longest cursor, which is part of the path."""
+
 _OPEN = frozenset((f"{PREFIX}/session", f"{PREFIX}/login"))
 _GUARDED = (f"{PREFIX}/", "/metrics")
 _SAFE = ("GET", "HEAD")
@@ -89,6 +92,9 @@ class Gate:
 
     def _checked(self, scope: Scope, receive: Receive) -> Receive:
         """Check what needs nobody's name. Returns a `receive` that counts. Raise Problem."""
+        sent = sum(len(name) + len(value) for name, value in scope["headers"])
+        if sent + len(scope["raw_path"]) + len(scope["query_string"]) > HEADER_BYTES_MAX:
+            raise Problem(431, "too_large", f"a head may have {HEADER_BYTES_MAX} bytes")
         headers = Headers(scope=scope)
         self._check_host(headers)
         method = scope["method"]

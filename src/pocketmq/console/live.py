@@ -93,6 +93,11 @@ class Live:
         recently = self._clock.monotonic() - self._looked_at < _STAY_SECONDS
         return bool(self._viewers) or (self._looked_at > 0 and recently)
 
+    @property
+    def is_watched_now(self) -> bool:
+        """Whether a stream is open."""
+        return bool(self._viewers)
+
     async def overview(self) -> Overview:
         """What was seen last; looked at now if that was long ago. Raises PocketMQError."""
         self._looked_at = self._clock.monotonic()

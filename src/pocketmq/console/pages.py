@@ -47,7 +47,12 @@ class Pages:
 
     def __init__(self, directory: Path = STATIC) -> None:
         self._pages = dict(_found(directory))
-        self._contents: dict[tuple[str, bool], tuple[bytes, str]] = {}
+        self._contents: dict[tuple[str, bool, int], tuple[bytes, str]] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all files that can be asked for."""
+        return list(self._pages)
 
     def routes(self) -> list[Route]:
         """The routes; they go behind all others."""
@@ -86,13 +91,14 @@ class Pages:
         return Response(content, 200, headers, page.kind)
 
     def _content(self, name: str, page: _Page, squeezed: bool) -> tuple[bytes, str]:
-        found = self._contents.get((name, squeezed))
+        version = page.path.stat().st_mtime_ns  # whoever works on the pages sees them change
+        found = self._contents.get((name, squeezed, version))
         if found is None:
             content = page.path.read_bytes()
             if squeezed:
                 content = gzip.compress(content, 9, mtime=0)
             found = (content, f'"{hashlib.sha256(content).hexdigest()[:20]}"')
-            self._contents[name, squeezed] = found
+            self._contents[name, squeezed, version] = found
         return found
 
 

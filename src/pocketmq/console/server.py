@@ -16,10 +16,10 @@ from pocketmq.clock import Clock, SystemClock
 from pocketmq.console.app import build_app
 from pocketmq.console.config import ConsoleConfig
 from pocketmq.console.desk import Desk
+from pocketmq.console.gate import HEADER_BYTES_MAX
 from pocketmq.console.listening import exposure_problem, listen, url_of
 from pocketmq.errors import ConfigError, ListenFailed
 
-HEADER_BYTES_MAX = 16 * 1024
 _STOP_SECONDS = 2
 _IDLE_SECONDS = 30
 

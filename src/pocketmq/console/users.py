@@ -17,6 +17,7 @@ import json
 import os
 import re
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,7 +53,7 @@ class UserFile:
         self._path = path
         self._read_at: tuple[int, int] | None = None
         self._users: dict[str, User] = {}
-        self._hashing: asyncio.Semaphore | None = None
+        self._hashing: ThreadPoolExecutor | None = None
 
     @property
     def needed(self) -> bool:
@@ -77,12 +78,19 @@ class UserFile:
     async def check(self, name: str, password: str) -> User | None:
         """The user, when the password is right. An unknown name takes as long as a known one."""
         user = self.users().get(name)
-        wanted = user.password if user is not None else await asyncio.to_thread(_nobody)
         if self._hashing is None:
-            self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
-        async with self._hashing:
-            right = await asyncio.to_thread(is_password, wanted, password[:PASSWORD_CHARS_MAX])
+            self._hashing = ThreadPoolExecutor(_HASHES_AT_ONCE, "console-hash")
+        loop = asyncio.get_running_loop()
+        right = await loop.run_in_executor(
+            self._hashing, _is_password_of, user, password[:PASSWORD_CHARS_MAX]
+        )
         return user if right else None
+
+    def close(self) -> None:
+        """Let go of the threads that hash."""
+        if self._hashing is not None:
+            self._hashing.shutdown()
+            self._hashing = None
 
     def add(self, name: str, password: str, role: str) -> None:
         """Write a user, new or changed. Raise ConfigError."""
@@ -138,6 +146,10 @@ def is_password(kept: str, password: str) -> bool:
     """Whether this is the password that is kept."""
     salt, wanted, costs = _parts(kept)
     return hmac.compare_digest(_digest(password, salt, *costs), wanted)
+
+
+def _is_password_of(user: User | None, password: str) -> bool:
+    return is_password(user.password if user is not None else _nobody(), password)
 
 
 def _digest(password: str, salt: bytes, cost: int, block: int, lanes: int) -> bytes:

@@ -8,7 +8,7 @@ where they are used: a producer should start quickly.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pocketmq.client.config import ClientConfig
 from pocketmq.errors import (
@@ -38,9 +38,6 @@ from pocketmq.protocol.requests.offsets import (
 from pocketmq.protocol.requests.routes import RouteRequest
 from pocketmq.protocol.requests.send import SendBackRequest
 from pocketmq.security import sign
-
-if TYPE_CHECKING:
-    from pocketmq.protocol.bodies.pop import QueueAssignment
 
 GO_AWAY: Final = 1500
 
@@ -283,18 +280,6 @@ class Calls:
             attempts_max,
         )
         await self.ask(address, RequestCode.CONSUMER_SEND_MSG_BACK, header)
-
-    async def assignment(
-        self, address: str, topic: str, group: str, client_id: str, strategy: str, model: str
-    ) -> tuple[QueueAssignment, ...]:
-        """The queues the broker assigns to this client, and how to fetch from them."""
-        from pocketmq.protocol.bodies.pop import AssignmentReply, AssignmentRequest
-
-        body = AssignmentRequest(topic, group, client_id, strategy, model)
-        answer = await self.ask(address, RequestCode.QUERY_ASSIGNMENT, body=body.to_json())
-        if not len(answer.body):
-            return ()
-        return AssignmentReply.from_json(bytes(answer.body)).message_queue_assignments or ()
 
 
 def refusal(step: object, address: str, code: int, remark: str | None) -> BrokerRefused:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 NameServers = str | Sequence[str]
 
-TLS_OFF = ("", "0", "false", "no")
-
 
 @dataclass(frozen=True, slots=True)
 class TlsConfig:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pocketmq.client.messages import Delay, Keys, Message, MessageQueue
 from pocketmq.errors import MessageInvalid, MessageTooLarge
@@ -281,8 +281,3 @@ def check_sizes(body: bytes, properties: bytes, body_bytes_max: int) -> None:
         raise MessageTooLarge(
             "properties", len(properties), PROPERTIES_BYTES_MAX, "put large values into the body"
         )
-
-
-def as_message(topic: str, body: object, **options: Any) -> Message:
-    """A `Message` of what `send` was given, for selectors."""
-    return Message(topic, body, **{k: v for k, v in options.items() if v is not None})

@@ -18,6 +18,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
 
+# Its tests are run by other modules, and should say as much as theirs when they fail.
+pytest.register_assert_rewrite("tests.support.cli_suite")
+
 FD_DIRECTORY = "/proc/self/fd"
 BLOCKED_SECONDS = 1.0
 THREAD_GRACE_SECONDS = 2.0

@@ -20,7 +20,6 @@ from pocketmq.protocol.requests.groups import (
     ConsumeStatsRequest,
     DeleteGroupRequest,
     GroupForbiddenRequest,
-    GroupRequest,
 )
 
 GROUPS_AT_ONCE: Final = 16
@@ -72,14 +71,7 @@ class Groups:
 
     async def names(self, *, everything: bool = False) -> list[str]:
         """The names of all groups. `everything`: those of the system too."""
-
-        async def ask(broker: Broker) -> SubscriptionGroupTable:
-            code = RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG
-            return SubscriptionGroupTable.from_json(
-                bytes((await self._calls.ask(broker.address, code)).body)
-            )
-
-        tables = await self._clusters.each(await self._clusters.masters(), ask)
+        tables = await self._clusters.each(await self._clusters.masters(), self._table)
         names = {name for _, table in tables for name in table.subscription_group_table}
         return sorted(name for name in names if everything or not _is_built_in(name))
 
@@ -139,14 +131,18 @@ class Groups:
 
     async def setups(self, group: str) -> list[tuple[Broker, SubscriptionGroup]]:
         """How each master that knows a group has set it up."""
+        # Apache's brokers create a group when they are asked for it alone.
+        tables = await self._clusters.each(await self._clusters.masters(), self._table)
+        return [
+            (broker, table.subscription_group_table[group])
+            for broker, table in tables
+            if group in table.subscription_group_table
+        ]
 
-        async def ask(broker: Broker) -> SubscriptionGroup | None:
-            code = RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG
-            answer = await self._asked(broker, code, GroupRequest(group))
-            return SubscriptionGroup.from_json(answer) if answer else None
-
-        answers = await self._clusters.each(await self._clusters.masters(), ask)
-        return [(broker, config) for broker, config in answers if config is not None]
+    async def _table(self, broker: Broker) -> SubscriptionGroupTable:
+        code = RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG
+        answer = await self._calls.ask(broker.address, code)
+        return SubscriptionGroupTable.from_json(bytes(answer.body))
 
     async def create(
         self,

@@ -22,6 +22,7 @@ from pocketmq.protocol.requests.offsets import (
 )
 
 TO_THE_END = -1
+VERSION_RESETS_BY_ITSELF: Final = 433  # 5.1.0
 _OR_NONE: Final = frozenset((ResponseCode.SUCCESS, ResponseCode.QUERY_NOT_FOUND))
 
 
@@ -85,13 +86,9 @@ class Offsets:
                 f"queue {queue_id} of {topic} on {broker_name} holds {first} to {end}, "
                 f"so {offset} is outside of it"
             )
-        if await self._groups.members(group):
-            request = ResetOffsetRequest(
-                group, topic, queue_id=queue_id, offset=QueueOffset(offset), is_force=True
-            )
-            await self._tell(broker, request)
-        else:
-            await self._calls.commit_offset(broker.address, group, queue, offset, wait=True)
+        if not await self._resets_by_itself(broker):
+            await self._check_offline(group)
+        await self._put(broker, group, queue, offset)
         return ResetQueue(broker_name, queue_id, offset, topic)
 
     async def clone(self, source: str, target: str, topic: str | None = None) -> list[ResetQueue]:
@@ -100,22 +97,17 @@ class Offsets:
         Raise ConfigError while the target has members, as they would overwrite it, and when the
         source has no position to copy.
         """
-        members = await self._groups.members(target)
-        if members:
-            raise ConfigError(
-                f"group {target!r} has {len(members)} connected consumers, which would overwrite "
-                f"its offsets; stop them first: {', '.join(one.client_id for one in members[:5])}"
-            )
-        addresses = {one.name: one.address for one in await self._clusters.masters()}
+        await self._check_offline(target)
+        brokers = {one.name: one for one in await self._clusters.masters()}
         copied = []
         for known in await self._groups.progress(source, topic):
             if known.topic == retry_topic(source):
                 continue
             queue = MessageQueue(known.topic, known.broker, known.queue_id)
-            address = addresses[known.broker]
-            offset = await self._committed(address, source, queue)
+            broker = brokers[known.broker]
+            offset = await self._committed(broker.address, source, queue)
             if offset is not None:
-                await self._calls.commit_offset(address, target, queue, offset, wait=True)
+                await self._put(broker, target, queue, offset)
                 copied.append(ResetQueue(known.broker, known.queue_id, offset, known.topic))
         if not copied:
             place = f" in {topic}" if topic else ""
@@ -123,6 +115,33 @@ class Offsets:
         return copied
 
     # -- inside -----------------------------------------------------------------------------
+
+    async def _check_offline(self, group: str) -> None:
+        members = await self._groups.members(group)
+        if members:
+            raise ConfigError(
+                f"group {group!r} has {len(members)} connected consumers, which would overwrite "
+                f"its offsets; stop them first: {', '.join(one.client_id for one in members[:5])}"
+            )
+
+    async def _resets_by_itself(self, broker: Broker) -> bool:
+        """Whether a broker resets offsets itself; older ones leave it to connected consumers."""
+        version = (await self._clusters.runtime(broker)).get("brokerVersion", "")
+        return version.isdigit() and int(version) >= VERSION_RESETS_BY_ITSELF
+
+    async def _put(self, broker: Broker, group: str, queue: MessageQueue, offset: int) -> None:
+        """Let a group go on at an offset of a queue, also where an earlier reset still waits."""
+        if await self._resets_by_itself(broker):
+            at = QueueOffset(offset)
+            request = ResetOffsetRequest(group, queue.topic, queue.queue_id, at, is_force=True)
+            try:
+                await self._tell(broker, request)
+            except BrokerRefused as error:
+                if error.code != ResponseCode.CONSUMER_NOT_ONLINE:
+                    raise
+            else:
+                return
+        await self._calls.commit_offset(broker.address, group, queue, offset, wait=True)
 
     async def _committed(self, address: str, group: str, queue: MessageQueue) -> int | None:
         """A group's offset, and None where it has none; brokers would say 0 for that."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pocketmq.admin.clusters import Clusters
-from pocketmq.client.calls import Calls
+from pocketmq.client.calls import Calls, refusal
 from pocketmq.client.messages import MessageQueue, ReceivedMessage
 from pocketmq.client.pulling import Pulled, pull
 from pocketmq.client.subscriptions import Subscription, subscribe, wanted
@@ -94,16 +94,21 @@ class Reader:
     ) -> Pulled:
         """What one pull brings, tags compared."""
         chosen = subscription or subscribe(place.queue.topic, "*", 0)
-        found = await pull(
-            self._calls,
-            place.address,
-            TOOLS_GROUP,
-            place.queue,
-            offset,
-            chosen,
-            messages_max=messages_max,
-            wait_ms=wait_ms,
-        )
+        queue = place.queue
+        try:
+            found = await pull(
+                self._calls,
+                place.address,
+                TOOLS_GROUP,
+                queue,
+                offset,
+                chosen,
+                messages_max=messages_max,
+                wait_ms=wait_ms,
+            )
+        except BrokerRefused as error:
+            step = f"reading queue {queue.queue_id} of {queue.topic} on {queue.broker_name}"
+            raise refusal(step, error.address, error.code, error.remark) from None
         found.messages, _ = wanted(found.messages, chosen)
         return found
 

@@ -76,8 +76,11 @@ def message_of(error: PocketMQError) -> str:
     text = " ".join(str(error).split())
     if len(text) > _CHARS_MAX:
         text = text[: _CHARS_MAX - 1] + "…"
-    if isinstance(error, BrokerRefused) and error.code in _CURES and ";" not in text:
-        return f"{text}; {_CURES[error.code]}"
+    if isinstance(error, BrokerRefused) and ";" not in text:
+        cure = _CURES.get(error.code)
+        if "SQL92" in text:
+            cure = "set enablePropertyFilter=true on the broker, or filter by --tag"
+        return f"{text}; {cure}" if cure else text
     return text
 
 

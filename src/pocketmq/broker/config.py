@@ -158,7 +158,7 @@ class TimersConfig:
         False, "Let producers take timed messages back.", alias="recallMessageEnable"
     )
     recall_read_only: bool = setting(
-        False,
+        True,
         "Let them even while the broker takes no messages.",
         alias="allowRecallWhenBrokerNotWriteable",
     )

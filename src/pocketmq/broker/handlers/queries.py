@@ -133,5 +133,13 @@ class QueriesHandler:
             smallest,
             end,
             None if wanted is None else subscription_document(wanted),
+            _filter_data(request, known=wanted is not None),
         )
         return command.reply(body=page.to_json())
+
+
+def _filter_data(request: QueryQueueRequest, *, known: bool) -> str | None:
+    """What Apache tells of a group's filter data, of which there is none beside our queues."""
+    if not request.consumer_group:
+        return None
+    return "null" if known else f"{request.consumer_group}@{request.topic} is not online!"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from pocketmq.cli.children import PARENT_OPTION, serve_until_stdin_closes
@@ -11,6 +13,7 @@ from pocketmq.cli.logs import set_up_logs
 from pocketmq.cli.running import Processes, run, serve
 
 DEFAULT_PORT = 5557
+_NICER = 5
 
 
 @click.command(
@@ -73,6 +76,8 @@ def exporter(
             click.echo(f"http://{server.address}/metrics has the metrics of {asked}")
             click.echo("Stop with Ctrl-C.")
 
+    if is_child:
+        os.nice(_NICER)  # the broker comes first
     try:
         run(serve_until_stdin_closes(start) if is_child else serve(start))
     finally:

@@ -58,6 +58,15 @@ class Consumer:
     `pocketmq.client.allocation`. `offsets` is a file or a store of your own for positions, instead
     of the brokers. `codec` decodes bodies for `message.value`: one for all topics, such as "json",
     or `Codecs`. Raise ConfigError or SubscriptionInvalid for what cannot work.
+
+    >>> async def main() -> list[str]:
+    ...     async with pocketmq.Producer(address, group="shop") as producer:
+    ...         await producer.send_batch("pizzas", ["margherita", "funghi"])
+    ...     kitchen = Consumer(address, group="kitchen", topics="pizzas", start_from="first")
+    ...     async with kitchen:
+    ...         return [message.text async for message in kitchen.messages(idle=0.5)]
+    >>> asyncio.run(main())
+    ['margherita', 'funghi']
     """
 
     def __init__(

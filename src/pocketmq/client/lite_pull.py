@@ -48,6 +48,15 @@ class LitePullConsumer:
 
     `changed` is called with the queues whenever they have changed. Raise ConfigError or
     SubscriptionInvalid for what cannot work.
+
+    >>> async def main() -> list[str]:
+    ...     async with pocketmq.Producer(address, group="shop") as producer:
+    ...         await producer.send("bills", "12 euros")
+    ...     audit = LitePullConsumer(address, group="audit", topics="bills", start_from="first")
+    ...     async with audit:
+    ...         return [message.text for message in await audit.poll(timeout=10)]
+    >>> asyncio.run(main())
+    ['12 euros']
     """
 
     def __init__(

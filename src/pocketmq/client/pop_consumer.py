@@ -55,6 +55,18 @@ class PopConsumer:
 
     `orderly` keeps the order of each queue: while a member has messages of it, nobody gets more,
     and one that fails is tried again in its place. What has one `order_by` lies in one queue.
+
+    >>> async def main() -> list[str]:
+    ...     async with pocketmq.Producer(address, group="shop") as producer:
+    ...         await producer.send("jobs", "wash up")
+    ...     worker = PopConsumer(address, group="workers", topics="jobs", start_from="first")
+    ...     async with worker:
+    ...         messages = await worker.receive(wait=10)
+    ...         for message in messages:
+    ...             await worker.ack(message)
+    ...         return [message.text for message in messages]
+    >>> asyncio.run(main())
+    ['wash up']
     """
 
     def __init__(

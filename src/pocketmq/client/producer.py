@@ -52,7 +52,16 @@ CheckFunction = TypeVar("CheckFunction", bound=Check)
 
 
 class Producer:
-    """Sends messages. Use it with `async with`, or call `start` and `close`."""
+    """Sends messages. Use it with `async with`, or call `start` and `close`.
+
+    >>> async def main() -> list[str]:
+    ...     async with Producer(address, group="shop") as producer:
+    ...         receipt = await producer.send("orders", "two pizzas", tag="new", keys="42")
+    ...         more = await producer.send_batch("orders", ["cheese", "ham"], order_by="42")
+    ...         return [each.status.value for each in (receipt, *more)]
+    >>> asyncio.run(main())
+    ['SEND_OK', 'SEND_OK', 'SEND_OK']
+    """
 
     def __init__(
         self,
@@ -375,8 +384,13 @@ class Producer:
     ) -> Transaction:
         """A message that is sent if the body of `async with` succeeds, and not if it raises.
 
-        async with producer.transaction("orders", body) as transaction:
-            await database.save(order, message_id=transaction.message_id)
+        >>> async def main() -> str:
+        ...     async with Producer(address, group="shop") as producer:
+        ...         async with producer.transaction("orders", "one pizza") as transaction:
+        ...             pass  # await database.save(order, transaction.message_id)
+        ...         return transaction.outcome
+        >>> asyncio.run(main())
+        'commit'
         """
         self._started()
         whole = given_message(message, body, tag, keys, properties, "", None, None, 0, flag, True)

@@ -44,7 +44,18 @@ class PulledMessages(NamedTuple):
 
 
 class PullConsumer:
-    """Pulls from queues by hand. Raise ConfigError for settings that cannot work."""
+    """Pulls from queues by hand. Raise ConfigError for settings that cannot work.
+
+    >>> async def main() -> list[str]:
+    ...     async with pocketmq.Producer(address, group="shop") as producer:
+    ...         receipt = await producer.send("notes", "buy flour")
+    ...     async with PullConsumer(address, group="audit") as consumer:
+    ...         batch = await consumer.pull(receipt.queue, receipt.queue_offset)
+    ...         await consumer.commit(receipt.queue, batch.next_offset)
+    ...         return [message.text for message in batch.messages]
+    >>> asyncio.run(main())
+    ['buy flour']
+    """
 
     def __init__(
         self,

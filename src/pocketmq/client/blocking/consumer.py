@@ -20,12 +20,18 @@ H = TypeVar("H", bound=Handler)
 class Consumer(LoopingFacade[AsyncConsumer]):
     """A member of a consumer group, for plain code.
 
-        with Consumer("127.0.0.1:9876", group="billing", topics="orders") as consumer:
-            for message in consumer:
-                ...                                   # a finished body means consumed
-
-        consumer = Consumer("127.0.0.1:9876", group="billing", topics="orders", handler=bill)
-        consumer.run()                                # until Ctrl-C, SIGTERM or stop()
+    >>> with pocketmq.blocking.Producer(address, group="shop") as producer:
+    ...     receipts = producer.send_batch("soups", ["lentil", "leek"])
+    >>> with Consumer(address, group="kitchen", topics="soups", start_from="first") as consumer:
+    ...     for message in consumer.messages(idle=0.5):
+    ...         print(message.text)  # a finished body means consumed
+    lentil
+    leek
+    >>> worker = Consumer(address, group="kitchen", topics="soups")
+    >>> @worker.handler
+    ... def cook(message):
+    ...     print(message.text)  # returning means consumed, raising means: again, later
+    >>> # worker.run()  returns after Ctrl-C, SIGTERM or worker.stop()
 
     It takes what `pocketmq.Consumer` takes. Handlers are called on threads. In a forked child it
     consumes nothing until it is started there.

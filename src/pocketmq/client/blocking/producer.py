@@ -35,8 +35,9 @@ _monotonic = SystemClock().monotonic
 class Producer(Facade[AsyncProducer]):
     """Sends messages from plain code: scripts, web applications, workers, notebooks.
 
-        with pocketmq.blocking.Producer("127.0.0.1:9876", group="orders") as producer:
-            receipt = producer.send("orders", b"...", tag="paid")
+    >>> with Producer(address, group="shop") as producer:
+    ...     producer.send("orders", {"pizzas": 2}, codec="json", tag="paid").status.value
+    'SEND_OK'
 
     It takes what `pocketmq.Producer` takes. Without `with` it starts when it is first used, and is
     closed at the interpreter's exit. Threads may share it. After a fork it works in the child, with
@@ -280,8 +281,11 @@ class Producer(Facade[AsyncProducer]):
     ) -> Transaction:
         """A message that is sent if the body of `with` succeeds, and not if it raises.
 
-        with producer.transaction("orders", body) as transaction:
-            database.save(order, message_id=transaction.message_id)
+        >>> with Producer(address, group="shop") as producer:
+        ...     with producer.transaction("orders", "one pizza") as transaction:
+        ...         pass  # database.save(order, transaction.message_id)
+        >>> transaction.outcome
+        'commit'
         """
         inner = self._started()
         return Transaction(

@@ -1,10 +1,16 @@
-"""Figures about topics, groups and queues: 202, 208, 303, 315, 317, 321 and 345."""
+"""Figures about topics, groups and queues: 202, 208, 303, 315, 317, 321 and 345.
+
+The answers to 202, 208, 303 and 317 may be long, so they can be written piece by piece: `rows` and
+`items` write a piece, `filled` puts pieces into a document that was empty so far.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pocketmq.protocol.bodies.documents import Document
+from pocketmq.protocol.bodies.fastjson import ObjectKey, dumps
 from pocketmq.protocol.bodies.heartbeat import SubscriptionData
 from pocketmq.protocol.bodies.queues import MessageQueue
 
@@ -124,3 +130,37 @@ class GroupSubscription(Document):
     group: str = ""
     topic: str | None = None
     subscription_data: SubscriptionData | None = None
+
+
+def rows(table: Mapping[MessageQueue, Document]) -> bytes:
+    """Some entries of an `offsetTable`."""
+    tree = {
+        ObjectKey(dumps(queue.to_tree()).decode()): value.to_tree()
+        for queue, value in table.items()
+    }
+    return dumps(tree)[1:-1]
+
+
+def items(documents: Iterable[Document]) -> bytes:
+    """Some entries of a list."""
+    return b",".join([document.to_json() for document in documents])
+
+
+def group_item(group: str, tables: Iterable[bytes]) -> bytes:
+    """The entry of a group in `consumeStatsList`, from the JSON of its ConsumeStats by topic."""
+    return b"{%b:[%b]}" % (dumps(group), b",".join(tables))
+
+
+_ROOM = {
+    TopicStats: b'"offsetTable":{',
+    ConsumeStats: b'"offsetTable":{',
+    ConsumeTimeSpan: b'"consumeTimeSpanSet":[',
+    BrokerConsumeStats: b'"consumeStatsList":[',
+}
+
+
+def filled(document: Document, pieces: Iterable[bytes]) -> bytes:
+    """The JSON of a document whose one table or list is empty, with these pieces in it."""
+    before, room, after = document.to_json().partition(_ROOM[type(document)])
+    assert after[:1] in b"}]", "the table of a document that is filled was empty"
+    return b"".join((before, room, b",".join(filter(None, pieces)), after))

@@ -22,6 +22,7 @@ from pocketmq.broker.handlers.topics import Settle, TopicsHandler
 from pocketmq.broker.routes import Routed
 from pocketmq.broker.services.clients import ClientService
 from pocketmq.broker.services.cold_reads import ColdReadService
+from pocketmq.broker.services.long_work import LongWork
 from pocketmq.broker.services.retention import RetentionService
 from pocketmq.broker.services.saving import SavingService
 from pocketmq.broker.state.tables import Tables
@@ -74,7 +75,8 @@ def operator_handlers(
             tables.statistics,
             clock,
             advertise,
-            services.cold_reads,
+            LongWork(clock, services.cold_reads),
+            config.listen.frame_bytes_max,
         ),
         ConsumersHandler(tables.clients, tables.offsets, advertise),
         ResetsHandler(

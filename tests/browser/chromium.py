@@ -24,7 +24,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 AXE_FOLDER = Path(__file__).parent.parent.parent / "build" / "axe"
 DESK = {"width": 1360, "height": 860}
 PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 15_000
+PATIENCE_MS = 10_000
 
 
 class Missing(Exception):
@@ -54,7 +54,7 @@ class Tab:
 
     def see(self, text: str) -> Locator:
         """Wait until the text is shown in the page, and return where."""
-        found = self.page.locator("main").get_by_text(text).first
+        found = self.page.locator("main").get_by_text(text).filter(visible=True).first
         found.wait_for()
         return found
 
@@ -105,6 +105,7 @@ class Tab:
         """Fail when the page had an error or asked a stranger."""
         expected = tuple(f"status of {status}" for status in self.refusals)
         left = [trouble for trouble in self.troubles if not any(one in trouble for one in expected)]
+        self.troubles.clear()
         assert not left, "the page is not well:\n" + "\n".join(left)
 
 

@@ -38,7 +38,7 @@ export function Page({ args: [group] }) {
   const ready = mayWrite() && list.items?.length > 0;
   const crumb = html`<a href=${to("dead-letters")}>${t("page.dead-letters")}</a> /`;
   const actions = mayWrite() && html`
-    <button type="button" disabled=${!ready || chosen.size === 0} onClick=${() => setAsking({ ids: [...chosen] })}>${t("dead.redrive_chosen", { count: count(chosen.size) })}</button>
+    ${chosen.size > 0 && html`<button type="button" disabled=${!ready} onClick=${() => setAsking({ ids: [...chosen] })}>${t("dead.redrive_chosen", { count: count(chosen.size) })}</button>`}
     <button type="button" class="main" disabled=${!ready} onClick=${() => setAsking(all)}>${t("dead.redrive_all")}</button>`;
   return html`<${Head} title=${group} ...${{ crumb, actions }} lead=${t("dead.group.lead")} />
     <${TaskList} about=${group} />

@@ -5,6 +5,7 @@ import { Badge, Moment } from "../parts/basics.js";
 import { t, term } from "../text.js";
 import { html } from "../view.js";
 
+const TOLD = ["handled", "ended"]; // steps whose good end is worth a word
 const GOOD = ["", "success", "commit", "ok", "committed"];
 
 export function TraceLine({ items }) {
@@ -25,7 +26,7 @@ function Step({ step, before }) {
   ].filter(Boolean);
   return html`<li class=${good ? "" : "bad"}>
     <strong>${term("trace", step.what)}</strong>
-    ${outcome && html` <${Badge} tone=${good ? "good" : "bad"}>${term("outcome", outcome)}<//>`}
+    ${outcome && (!good || TOLD.includes(step.what)) && html` <${Badge} tone=${good ? "good" : "bad"}>${term("outcome", outcome)}<//>`}
     ${before && html` <span class="soft small">+${lasting(step.at_ms - before.at_ms)}</span>`}
     <div class="small soft wrap"><${Moment} ms=${step.at_ms} />${details.map((detail) => ` · ${detail}`)}</div>
   </li>`;

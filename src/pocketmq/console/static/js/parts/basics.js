@@ -75,9 +75,12 @@ export function Figures({ items }) {
   </dl>`;
 }
 
+const NOTHING = [null, undefined, "", false];
+
+/** Pairs of a name and what stands for it; pairs without anything to show are left out. */
 export function Definitions({ items }) {
   return html`<dl class="definitions">
-    ${items.filter((item) => item && item[1] !== null && item[1] !== undefined && item[1] !== "").map(
+    ${items.filter((item) => item && !NOTHING.includes(item[1])).map(
       ([name, value]) => html`<dt key=${`t${name}`}>${name}</dt><dd key=${`d${name}`}>${value}</dd>`,
     )}
   </dl>`;

@@ -62,7 +62,7 @@ function Page({ parts }) {
   const warning = broken && html`<${Note} tone="bad" title=${t("problem.cluster")} live>
     <span>${broken.message}</span><span class="soft">${t("problem.cluster.next")}</span><//>`;
   if (shown.of !== key) return html`${warning}<${Loading} />`;
-  if (shown.error) return html`<${Problem} error=${shown.error} again=${() => location.reload()} />`;
+  if (shown.error) return html`<${Head} title=${t("page.none.title")} /><${Problem} error=${shown.error} again=${() => location.reload()} />`;
   return html`${warning}<${shown.draw} key=${key} args=${parts.slice(1)} />`;
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,6 +63,17 @@ class Browser:
         answer = await self.get(path)
         assert answer.status == 200, answer.body
         return answer.tree
+
+    async def shown(self, path: str, wanted: Callable[[Any], object]) -> Any:
+        """The document at a path, as soon as it is as wanted; fails when that takes too long."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + 30
+        while True:
+            tree = await self.tree(path)
+            if wanted(tree):
+                return tree
+            assert loop.time() < deadline, tree
+            await asyncio.sleep(0.02)
 
     async def write(self, method: str, path: str, body: object = None) -> Answer:
         """Change something, with the token."""

@@ -17,7 +17,7 @@ from pocketmq.console.endpoints import Noun
 from pocketmq.console.problems import bad_request, not_found
 from pocketmq.console.searching import Found, by_time, queue_of, read_queue
 from pocketmq.console.shapes import field_of
-from pocketmq.message.topics import TRACE_TOPIC
+from pocketmq.message.topics import HALF_TOPIC, TRACE_TOPIC
 
 messages = Noun("Messages")
 
@@ -71,13 +71,20 @@ class MessagePicture:
             message.reconsume_times,
             message.flag,
             message.sys_flag,
-            _TRANSACTION[message.sys_flag >> 2 & 3],
+            _transaction(message),
             message.properties,
             preview_of(message),
         )
 
 
 _TRANSACTION = (None, "prepared", "committed", "rolled back")
+
+
+def _transaction(message: ReceivedMessage) -> str | None:
+    """Where a transaction is; half messages are stored without their flag."""
+    if message.stored_topic == HALF_TOPIC:
+        return "prepared"
+    return _TRANSACTION[message.sys_flag >> 2 & 3]
 
 
 @dataclass(frozen=True, slots=True)

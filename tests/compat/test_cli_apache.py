@@ -1,4 +1,4 @@
-"""The command line on Apache's cluster: the same checks as on ours."""
+"""The command line on Apache's clusters of both generations: the same checks as on ours."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tests.support.cli_suite import *  # noqa: F403 - the tests to run
 from tests.support.cli_suite import Cli
 
 
-@pytest.fixture(scope="module")
-def name_server(apaches: Apaches) -> str:
-    return apaches(apache.VERSION).name_server
+@pytest.fixture(scope="module", params=[apache.VERSION, apache.OLD_VERSION])
+def name_server(request: pytest.FixtureRequest, apaches: Apaches) -> str:
+    return apaches(request.param).name_server
 
 
 @pytest.fixture

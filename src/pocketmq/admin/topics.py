@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pocketmq.admin.clusters import Broker, Clusters
 from pocketmq.client.calls import Calls
-from pocketmq.errors import ConfigError, NoRoute
+from pocketmq.errors import BrokerRefused, ConfigError, NoRoute
 from pocketmq.message.topics import (
     AUTO_CREATE_TOPIC,
     DEAD_LETTER_PREFIX,
@@ -19,7 +19,7 @@ from pocketmq.message.topics import (
 from pocketmq.protocol.bodies.stats import TopicStats
 from pocketmq.protocol.bodies.subscription_group import GroupList
 from pocketmq.protocol.bodies.topic_config import TopicConfig, TopicConfigTable, TopicList
-from pocketmq.protocol.codes import RequestCode
+from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.requests.routes import DeleteTopicInNameserverRequest
 from pocketmq.protocol.requests.topics import CreateTopicRequest, TopicRequest
 
@@ -114,23 +114,28 @@ class Topics:
 
         async def ask(broker: Broker) -> TopicConfig:
             code = RequestCode.GET_TOPIC_CONFIG
-            answer = await self._calls.ask(broker.address, code, TopicRequest(topic))
+            try:
+                answer = await self._calls.ask(broker.address, code, TopicRequest(topic))
+            except BrokerRefused as error:
+                if error.code != ResponseCode.REQUEST_CODE_NOT_SUPPORTED:
+                    raise
+                # Brokers before version 5 tell of all topics at once or of none.
+                return (await self._table(broker)).topic_config_table[topic]
             return TopicConfig.from_json(bytes(answer.body))
 
         return await self._clusters.each(await self._clusters.masters_of_topic(topic), ask)
+
+    async def _table(self, broker: Broker) -> TopicConfigTable:
+        answer = await self._calls.ask(broker.address, RequestCode.GET_ALL_TOPIC_CONFIG)
+        return TopicConfigTable.from_json(bytes(answer.body))
 
     async def all_setups(
         self, *, everything: bool = False
     ) -> dict[str, list[tuple[Broker, TopicConfig]]]:
         """Topic -> how each master that has it has set it up."""
-
-        async def ask(broker: Broker) -> TopicConfigTable:
-            answer = await self._calls.ask(broker.address, RequestCode.GET_ALL_TOPIC_CONFIG)
-            return TopicConfigTable.from_json(bytes(answer.body))
-
         names = await self.names(everything=everything)
         found: dict[str, list[tuple[Broker, TopicConfig]]] = {name: [] for name in names}
-        for broker, table in await self._clusters.each(await self._clusters.masters(), ask):
+        for broker, table in await self._clusters.each(await self._clusters.masters(), self._table):
             for name, config in table.topic_config_table.items():
                 if name in found:
                     found[name].append((broker, config))

@@ -39,7 +39,7 @@ _CHARS_MAX: Final = 600
 _REFUSED: Final = "nobody listens there"
 _CURES: Final = {
     2: "it is busy; try again in a moment",
-    3: "it does not know this request; it is too old or serves something else",
+    3: "the server does not know this request, so it is too old for this command",
     14: "it is starting, stopping or cannot write; try again, and see `pocketmq broker list`",
     16: "it does not permit this; see `pocketmq topic show` and `pocketmq broker settings`, or "
     "give --access-key and --secret-key",

@@ -15,7 +15,7 @@ from pocketmq.cli.connecting import ask, asking
 from pocketmq.cli.group import setup_fields
 from pocketmq.cli.tables import print_fields, print_json
 from pocketmq.cli.values import pairs, seconds_of
-from pocketmq.errors import ConfigError
+from pocketmq.errors import ConfigError, FeatureUnavailable
 
 if TYPE_CHECKING:
     from pocketmq.admin import Admin, Broker
@@ -81,6 +81,16 @@ def _changed(setup: SubscriptionGroup, options: dict[str, Any]) -> SubscriptionG
     return replace(setup, **changes)
 
 
+def _check_kept(setups: list[tuple[Broker, SubscriptionGroup]], wanted: SubscriptionGroup) -> None:
+    """Raise FeatureUnavailable when a broker took a retry policy and dropped it."""
+    for broker, setup in setups:
+        if not wanted.group_retry_policy.items() <= setup.group_retry_policy.items():
+            raise FeatureUnavailable(
+                f"{broker.name} does not keep retry policies; they need a broker of version 5 "
+                "(the rest is done)"
+            )
+
+
 def retry_policy(text: str) -> dict[str, Any]:
     """The policy that a text means, as brokers keep it. Raise ConfigError."""
     kind, _, rest = text.partition(":")
@@ -132,7 +142,10 @@ def create(
                 "--exists-ok to leave it as it is"
             )
         setup = _changed(SubscriptionGroup(name), options)
-        return await admin.groups.create(name, setup=setup)
+        created = await admin.groups.create(name, setup=setup)
+        if options["retry_policy"] is not None:
+            _check_kept(await admin.groups.setups(name), setup)
+        return created
 
     brokers = ask(nameserver, go)
     if as_json:
@@ -163,6 +176,8 @@ def update(name: str, nameserver: str | None, as_json: bool, **options: Any) -> 
     setups = ask(
         nameserver, lambda admin: admin.groups.update(name, lambda known: _changed(known, options))
     )
+    if options["retry_policy"] is not None:
+        _check_kept(setups, _changed(setups[0][1], options))
     if as_json:
         found = [{"broker": broker.name, "setup": setup} for broker, setup in setups]
         print_json({"group": name, "brokers": found})

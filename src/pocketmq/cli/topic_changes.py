@@ -14,7 +14,7 @@ from pocketmq.cli.connecting import ask, asking
 from pocketmq.cli.tables import print_json, print_table
 from pocketmq.cli.topic import permission_word
 from pocketmq.cli.values import pairs
-from pocketmq.errors import ConfigError
+from pocketmq.errors import ConfigError, FeatureUnavailable
 
 if TYPE_CHECKING:
     from pocketmq.admin import Admin, Broker
@@ -102,13 +102,16 @@ def create(
                 f"the topic {name} exists; change it with `topic update {name}`, or say "
                 "--exists-ok to leave it as it is"
             )
-        return await admin.topics.create(
+        created = await admin.topics.create(
             name,
             queues=queues,
             permission=_BITS[permission],
             attributes=chosen,
             cluster=cluster,
         )
+        if chosen:
+            _check_kept(await admin.topics.setups(name), chosen)
+        return created
 
     brokers = ask(nameserver, go)
     if as_json:
@@ -179,7 +182,19 @@ def update(
             broker=broker,
         ),
     )
+    _check_kept(changed, chosen)
     _print_changed(name, changed, as_json=as_json)
+
+
+def _check_kept(setups: list[tuple[Broker, TopicConfig]], wanted: dict[str, str]) -> None:
+    """Raise FeatureUnavailable when a broker took attributes and dropped them."""
+    for broker, config in setups:
+        lost = [name for name, value in wanted.items() if config.attributes.get(name) != value]
+        if lost:
+            raise FeatureUnavailable(
+                f"{broker.name} does not keep {', '.join(lost)}; attributes of topics need a "
+                "broker of version 5 (the rest is done)"
+            )
 
 
 def _print_changed(name: str, changed: list[tuple[Broker, TopicConfig]], *, as_json: bool) -> None:

@@ -7,6 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 PY := $(BIN)/python
+# In CI a leaf that does not compile is an error.
+REQUIRED := POCKETMQ_REQUIRE_SPEEDUPS=$(if $(CI),1)
 PYTEST ?= $(PY) -m pytest
 PIP := $(PY) -m pip install --disable-pip-version-check --quiet
 METADATA := pyproject.toml setup.py
@@ -32,7 +34,7 @@ up: $(VENV)/.server ## start a name server, a broker and the console (ARGS="--da
 test: $(VENV)/.built ## run the tests
 	$(PYTEST) -n $(JOBS) $(ARGS)
 
-check: format-check lint types layers tidy docs-check test-builds ## all that CI asks: style, types, layers, tests of both builds
+check: format-check lint types layers docs-check test-builds ## all that CI asks: style, types, layers, tests of both builds
 	@echo "check: all good"
 
 setup: $(VENV)/.dev ## install everything a developer needs into .venv
@@ -69,8 +71,10 @@ cover: $(VENV)/.dev ## run the tests and show which lines they miss
 
 docs: $(VENV)/.server ## write docs/reference from the settings, the command line and the SDK
 	$(PY) scripts/reference.py
+	$(PY) scripts/admin_reference.py
 	$(PY) scripts/compatibility.py
 	$(PY) scripts/sdk_reference.py
+	$(PY) scripts/metrics_reference.py
 
 dist: $(VENV)/.dev ## build a source archive and a wheel into dist/
 	$(PIP) build
@@ -97,18 +101,18 @@ tidy: $(VENV)/.dev
 
 docs-check: $(VENV)/.dev
 	$(PY) scripts/reference.py --check
+	$(PY) scripts/admin_reference.py --check
 	$(PY) scripts/sdk_reference.py --check
+	$(PY) scripts/metrics_reference.py --check
 	$(PY) scripts/compatibility.py --check
 
 # Both builds and both event loops: compiled on uvloop, and plain Python on asyncio's loop in its debug
-# mode; and where compiled code meets a loop, in the network, compiled on asyncio's too. In CI a leaf
-# that does not compile is an error; elsewhere a machine without a compiler tests plain Python twice.
-# TESTED=1 leaves out the run that `make test` has made already.
+# mode; and where compiled code meets a loop, in the network, compiled on asyncio's too. A machine
+# without a compiler tests plain Python twice. TESTED=1 leaves out the run that `make test` has made already.
 NETWORK := tests/unit/net tests/cluster/test_broker_*.py tests/cluster/test_plain_sends.py \
 	tests/cluster/test_pull_answers.py tests/cluster/test_bad_peers.py tests/cluster/test_sdk_producer.py
 
-test-builds: $(VENV)/.dev
-	POCKETMQ_REQUIRE_SPEEDUPS=$(if $(CI),1) $(PY) setup.py --quiet build_ext --inplace
+test-builds: $(VENV)/.dev $(VENV)/.built
 	$(if $(TESTED),,POCKETMQ_TEST_LOOP=uvloop $(PYTEST) -q -n $(JOBS))
 	POCKETMQ_TEST_LOOP=asyncio $(PYTEST) -q -n $(JOBS) $(NETWORK)
 	POCKETMQ_TEST_LOOP=asyncio PYTHONASYNCIODEBUG=1 POCKETMQ_PURE=1 $(PYTEST) -q -n $(JOBS)
@@ -125,14 +129,14 @@ $(VENV)/.server: $(METADATA) $(LEAVES) | $(PY)
 
 $(VENV)/.test: $(METADATA) | $(PY)
 	@echo "installing PocketMQ and its test tools into $(VENV)"
-	@$(PIP) -e '.[test]'
-	@touch $@
+	@$(REQUIRED) $(PIP) -e '.[test]'
+	@touch $@ $(VENV)/.built
 
 $(VENV)/.dev: $(METADATA) | $(PY)
 	@echo "installing PocketMQ and its development tools into $(VENV)"
-	@$(PIP) -e '.[dev]'
-	@touch $@ $(VENV)/.test
+	@$(REQUIRED) $(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.test $(VENV)/.built
 
 $(VENV)/.built: $(VENV)/.test $(LEAVES)
-	@$(PY) setup.py --quiet build_ext --inplace
+	@$(REQUIRED) $(PY) setup.py --quiet build_ext --inplace
 	@touch $@

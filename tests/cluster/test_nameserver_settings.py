@@ -15,6 +15,7 @@ from pocketmq.net import ListenConfig
 from pocketmq.protocol.bodies.java_properties import parse_properties
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import Command
+from pocketmq.settings import settings_of
 
 
 @pytest.fixture
@@ -99,3 +100,64 @@ async def test_only_safe_settings_change_and_all_or_none(
         assert answer.remark is not None and remark in answer.remark
     shown = parse_properties((await ask(client, RequestCode.GET_NAMESRV_CONFIG)).body)
     assert shown["orderMessageEnable"] == "false"
+
+
+async def test_changed_settings_outlive_a_restart(tmp_path: Path) -> None:
+    config = NameServerConfig(kv_path=tmp_path / "kvConfig.json")
+    async with name_server(config) as app, RawPeer(app.port) as peer:
+        body = b"notifyMinBrokerIdChanged=true\nwaitSecondsForService=7"
+        assert (await ask(peer, RequestCode.UPDATE_NAMESRV_CONFIG, body)).code == 0
+    async with name_server(config) as app, RawPeer(app.port) as peer:
+        shown = parse_properties((await ask(peer, RequestCode.GET_NAMESRV_CONFIG)).body)
+        assert (shown["notifyMinBrokerIdChanged"], shown["waitSecondsForService"]) == ("true", "7")
+        assert shown["orderMessageEnable"] == "false"
+    (tmp_path / "overrides.json").write_text(
+        '{"overrides":{"listenPort":"1","waitSecondsForService":"x","orderMessageEnable":"true"}}'
+    )
+    async with name_server(config) as app, RawPeer(app.port) as peer:
+        shown = parse_properties((await ask(peer, RequestCode.GET_NAMESRV_CONFIG)).body)
+        assert (shown["waitSecondsForService"], shown["orderMessageEnable"]) == ("45", "true")
+
+
+async def test_a_changed_setting_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:
+    config = NameServerConfig(kv_path=tmp_path / "dir" / "kv.json")
+    async with name_server(config) as app, RawPeer(app.port) as peer:
+        (tmp_path / "dir").touch()
+        answer = await ask(peer, RequestCode.UPDATE_NAMESRV_CONFIG, b"orderMessageEnable=true")
+        assert answer.code == 1
+        assert "until a restart only" in (answer.remark or "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        {
+            name
+            for setting in settings_of(NameServerConfig())
+            if not setting.path.startswith("routing.")
+            for name in (setting.path, *setting.declaration.aliases)
+        }
+    ),
+)
+async def test_no_setting_of_another_group_changes(client: RawPeer, name: str) -> None:
+    before = bytes((await ask(client, RequestCode.GET_NAMESRV_CONFIG)).body)
+    for value in ("/etc/passwd", "$(touch evil)", "192.0.2.1:9876", "1"):
+        body = f"orderMessageEnable=true\n{name}={value}".encode()
+        assert (await ask(client, RequestCode.UPDATE_NAMESRV_CONFIG, body)).code == 16
+    assert bytes((await ask(client, RequestCode.GET_NAMESRV_CONFIG)).body) == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"waitSecondsForService=7\\nkvConfigPath=/evil",
+        b"waitSecondsForService=7\\u0000",
+        b"orderMessageEnable\\u000A=true",
+        b"orderMessageEnable=true\n" * 4000,
+    ],
+    ids=range(4),
+)
+async def test_hostile_settings_change_nothing(client: RawPeer, body: bytes) -> None:
+    before = bytes((await ask(client, RequestCode.GET_NAMESRV_CONFIG)).body)
+    assert (await ask(client, RequestCode.UPDATE_NAMESRV_CONFIG, body)).code == 29
+    assert bytes((await ask(client, RequestCode.GET_NAMESRV_CONFIG)).body) == before

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from pocketmq.broker.addresses import advertised, presence
 from pocketmq.broker.config import BrokerConfig
 from pocketmq.broker.handlers.admin.figure_sources import BrokerFigures, LiveParts
-from pocketmq.broker.handlers.admin.figures import FiguresHandler, sections_of
+from pocketmq.broker.handlers.admin.figures import FiguresHandler, Stepwise, sections_of
 from pocketmq.broker.handlers.admin.operators import OperatorServices, operator_handlers
 from pocketmq.broker.handlers.admin.progress_figures import ProgressSource
+from pocketmq.broker.handlers.admin.size_figures import SizeSource
 from pocketmq.broker.handlers.clients import ClientsHandler
 from pocketmq.broker.handlers.locks import LocksHandler
 from pocketmq.broker.handlers.offsets import OffsetsHandler
@@ -173,7 +174,7 @@ class RunningBroker:
 
     def _wire_ports(self, bound: socket.socket, fast: socket.socket | None) -> None:
         """Who answers, and where."""
-        routes = self._routes(self.tables)
+        self.routes = routes = self._routes(self.tables)
         self.server = self._server(routes, bound)
         self.fast_server = None
         if fast is not None:
@@ -259,7 +260,9 @@ class RunningBroker:
         progress = ProgressSource(
             tables.topics, tables.offsets, tables.clients, store, cold_reads, self.models.popped
         )
-        return FiguresHandler(sections_of(figures, tables), figures, progress)
+        sizes = SizeSource(tables.topics, store)
+        stepwise: dict[str, Stepwise] = {"progress": progress, "sizes": sizes}
+        return FiguresHandler(figures, sections_of(figures, tables), stepwise)
 
     def _connections(self) -> int:
         servers = (self.server, self.fast_server)

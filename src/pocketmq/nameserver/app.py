@@ -6,6 +6,7 @@ from pocketmq.clock import Clock, SystemClock
 from pocketmq.nameserver.config import NameServerConfig
 from pocketmq.nameserver.handlers.clusters import ClusterHandler
 from pocketmq.nameserver.handlers.kv import KvHandler
+from pocketmq.nameserver.handlers.refusals import RefusalHandler
 from pocketmq.nameserver.handlers.registration import RegistrationHandler
 from pocketmq.nameserver.handlers.routes import RouteHandler
 from pocketmq.nameserver.handlers.settings import SettingsHandler
@@ -36,17 +37,26 @@ class NameServerApp:
         self.kv = KvTable()
         self._kv_file = KvFile(config.kv_path) if config.kv_path is not None else None
         self._kv_saving = KvSavingService(self.kv, self._kv_file)
+        self._settings = settings
+        self._settings_file = (
+            KvFile(config.kv_path.with_name("overrides.json"))
+            if config.kv_path is not None
+            else None
+        )
+        self._settings_saving = KvSavingService(settings, self._settings_file)
         self._notices = NoticeService()
         self.routes = RouteTable(settings, config.liveness, limits, clock, self._notices.send)
         self._expiry = ExpiryService(self.routes, config.liveness.scan_interval_ms)
-        handlers = build_routes(
+        self.answered = build_routes(
             RegistrationHandler(self.routes, settings, self.kv),
             RouteHandler(self.routes, settings, self.kv, clock),
             ClusterHandler(self.routes),
             TopicHandler(self.routes, settings, limits.topics_max),
             KvHandler(self.kv, self._kv_saving, limits.kv_entries_max),
-            SettingsHandler(settings),
+            SettingsHandler(settings, self._settings_saving),
         )
+        """Handlers by request code. Everything else is refused with a reason."""
+        handlers = self.answered | RefusalHandler(self.answered).routes()
         service = Dispatch(handlers, on_disconnect=self.routes.disconnected, role="name server")
         self._server = Server(service if around is None else around(service), config.listen)
 
@@ -54,6 +64,8 @@ class NameServerApp:
         """Load the key-value settings and listen. Raise ConfigError or ListenFailed."""
         if self._kv_file is not None:
             self._kv_file.load_into(self.kv)
+        if self._settings_file is not None:
+            self._settings_file.load_into(self._settings)
         await self._server.start()
         self._expiry.start()
 
@@ -63,6 +75,7 @@ class NameServerApp:
         await self._server.stop()
         await self._notices.stop()
         await self._kv_saving.stop()
+        await self._settings_saving.stop()
 
     @property
     def port(self) -> int:

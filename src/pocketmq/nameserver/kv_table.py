@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from pocketmq.errors import ConfigError, MalformedBody
 from pocketmq.protocol.bodies.fastjson import dumps_plain, loads
@@ -71,13 +71,21 @@ class KvTable:
         self._count = sum(map(len, self._namespaces.values()))
 
 
+class Loaded(Protocol):
+    """What the content of a file is given to."""
+
+    def load(self, data: bytes) -> None:
+        """Take it. Raise MalformedBody when it cannot be read."""
+        ...
+
+
 class KvFile:
-    """The file of the settings."""
+    """The file of some settings."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load_into(self, table: KvTable) -> None:
+    def load_into(self, table: Loaded) -> None:
         """Read the file, if there is one. Raise ConfigError when it cannot be read."""
         try:
             data = self.path.read_bytes()
@@ -87,7 +95,7 @@ class KvFile:
             return
         except (OSError, MalformedBody) as error:
             raise ConfigError(
-                f"the key-value settings in {self.path} cannot be read ({error}); correct the "
+                f"the settings in {self.path} cannot be read ({error}); correct the "
                 "file, or move it away to start without settings"
             ) from None
 

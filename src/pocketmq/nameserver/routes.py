@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pocketmq.nameserver.handlers.clusters import ClusterHandler
 from pocketmq.nameserver.handlers.kv import KvHandler
-from pocketmq.nameserver.handlers.refusals import RefusalHandler
 from pocketmq.nameserver.handlers.registration import RegistrationHandler
 from pocketmq.nameserver.handlers.routes import RouteHandler
 from pocketmq.nameserver.handlers.settings import SettingsHandler
@@ -21,8 +20,8 @@ def build_routes(
     kv: KvHandler,
     settings: SettingsHandler,
 ) -> dict[int, Handler]:
-    """Who answers what; what nobody answers is refused with a reason."""
-    answered: dict[int, Handler] = {
+    """Who answers what."""
+    return {
         RequestCode.GET_ROUTEINFO_BY_TOPIC: routes.find,
         RequestCode.REGISTER_BROKER: registration.register,
         RequestCode.UNREGISTER_BROKER: registration.unregister,
@@ -47,4 +46,3 @@ def build_routes(
         RequestCode.UPDATE_NAMESRV_CONFIG: settings.update,
         RequestCode.GET_NAMESRV_CONFIG: settings.show,
     }
-    return answered | RefusalHandler(answered).routes()

@@ -1,17 +1,29 @@
-"""Saves the key-value settings, one save at a time, off the event loop."""
+"""Saves what operators set, the key-value settings and the name server's own, off the event loop.
+
+There is one save at a time, in the order of the changes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
-from pocketmq.nameserver.kv_table import KvFile, KvTable
+from pocketmq.nameserver.kv_table import KvFile
+
+
+class Encoded(Protocol):
+    """What a file is made of."""
+
+    def encode(self) -> bytes:
+        """The content of the file."""
+        ...
 
 
 class KvSavingService:
     """Writes the whole table whenever it has changed."""
 
-    def __init__(self, table: KvTable, file: KvFile | None) -> None:
+    def __init__(self, table: Encoded, file: KvFile | None) -> None:
         self._table = table
         self._file = file
         self._one_at_a_time = asyncio.Lock()

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.cutting_proxy import CuttingProxy
 from tests.support.sdk_cluster import SdkCluster, sdk_cluster
 from tests.support.waiting import until
 
@@ -29,7 +26,6 @@ OPTIONS = pocketmq.ConsumerOptions(
     local_retry_ms=100,
 )
 _numbers = itertools.count(1)
-RANDOM_RUNS = int(os.environ.get("POCKETMQ_RANDOM_RUNS", "6"))
 
 
 @pytest.fixture
@@ -186,74 +182,3 @@ async def test_order_is_kept_while_members_come_and_go(cluster: SdkCluster) -> N
         for one in members:
             await one.stop()
     assert order == {f"k{key}": list(range(key, 240, 10)) for key in range(10)}
-
-
-async def disturb(
-    proxy: CuttingProxy, names: CuttingProxy, chance: random.Random, done: asyncio.Event
-) -> None:
-    """Cut, refuse and stall connections until all is done."""
-    while not done.is_set():
-        await asyncio.sleep(chance.random() * 0.15)
-        act = chance.randrange(6)
-        if act < 3:
-            proxy.cut()
-        elif act == 3:
-            names.cut()
-        elif act == 4:
-            proxy.refusing = True
-            await asyncio.sleep(0.05)
-            proxy.refusing = False
-        else:
-            proxy.stall()
-            await asyncio.sleep(0.05)
-            proxy.flow()
-
-
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("seed", range(RANDOM_RUNS))
-async def test_nothing_is_lost_when_connections_break(
-    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Sends are acknowledged or retried, deliveries repeat, but nothing acknowledged is missed."""
-    monkeypatch.setenv("POCKETMQ_OFFSETS", str(tmp_path / "offsets"))
-    chance = random.Random(seed)
-    seen: Counter[str] = Counter()
-    orderly = bool(seed % 2)
-
-    async def handler(message: pocketmq.ReceivedMessage) -> None:
-        if chance.random() < 0.05:
-            raise pocketmq.RetryIn(0.05 if orderly else 1)
-        if chance.random() < 0.2:
-            await asyncio.sleep(chance.random() * 0.01)
-        seen[message.text] += 1
-
-    async with sdk_cluster(tmp_path) as cluster:
-        app = cluster.brokers["broker-a"]
-        cluster.create_topic("orders", 4)
-        async with CuttingProxy(app.port) as proxy, CuttingProxy(cluster.names.port) as names:
-            await cluster.register("broker-a", proxy.address, "orders", "%RETRY%g", queues=4)
-            acknowledged: set[str] = set()
-            done = asyncio.Event()
-
-            async def send(producer: pocketmq.Producer, text: str) -> None:
-                try:
-                    await producer.send("orders", text)
-                except pocketmq.PocketMQError:
-                    return  # refused or unknown: no promise was made
-                acknowledged.add(text)
-
-            async with (
-                pocketmq.Producer(names.address, group="p") as producer,
-                member(names.address, handler, orderly=orderly) as one,
-                member(names.address, handler, orderly=orderly) as two,
-            ):
-                disturbing = asyncio.ensure_future(disturb(proxy, names, chance, done))
-                for part in range(10):
-                    texts = [f"{part}-{number}" for number in range(20)]
-                    await asyncio.gather(*(send(producer, text) for text in texts))
-                    await asyncio.sleep(0.05)
-                done.set()
-                await disturbing
-                await until(lambda: acknowledged <= seen.keys())
-                assert one.is_running and two.is_running
-            assert len(acknowledged) >= 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from pocketmq.admin.admin import Admin
@@ -16,6 +16,7 @@ from pocketmq.admin.explain.facts import (
     MessageFacts,
     QueueFacts,
 )
+from pocketmq.admin.explain.membership import GroupMembers
 from pocketmq.admin.explain.pops import check_points_of
 from pocketmq.admin.explain.search import Search, all_of
 from pocketmq.admin.explain.transactions import ended_halves
@@ -30,6 +31,7 @@ from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.requests.topics import TopicRequest
 
 GROUPS_MAX: Final = 200
+GROUPS_ASKED_MAX: Final = 2000
 _FILE_BYTES: Final = 1024 * 1024 * 1024
 _RUNTIME: Final = re.compile(
     r"(?P<days>\d+) days, (?P<hours>\d+) hours, (?P<minutes>\d+) minutes, (?P<seconds>\d+) sec"
@@ -65,7 +67,9 @@ async def broker_facts(admin: Admin, broker: Broker) -> BrokerFacts:
     return BrokerFacts(broker.name, broker.address, now_ms, runtime, config)
 
 
-async def groups_of_topic(calls: Calls, masters: Sequence[Broker], topic: str) -> set[str]:
+async def groups_of_topic(
+    calls: Calls, masters: Sequence[Broker], topic: str, configs: Iterable[str]
+) -> set[str]:
     """The groups that subscribe to a topic or have positions in it, the system's left out."""
 
     async def ask(broker: Broker) -> set[str]:
@@ -77,19 +81,49 @@ async def groups_of_topic(calls: Calls, masters: Sequence[Broker], topic: str) -
             return set()
         return set(GroupList.from_json(bytes(answer.body)).group_list) if answer.body else set()
 
-    found = set().union(*await all_of(masters, ask)) if masters else set()
-    hidden = {group for group in found if names.is_system_group(group)}
-    return {group for group in found - hidden if group not in names.BUILT_IN_GROUPS}
+    told = await all_of(masters, ask)
+    found = set().union(*told) - {topic}
+    for broker, groups in zip(masters, told, strict=True):
+        if topic in groups:
+            # Apache's 5.3 names the topic where it should name the groups that subscribe to it.
+            found |= await _subscribed(calls, broker, topic, set(configs) - found)
+    return {name for name in found if not is_hidden(name)}
+
+
+async def _subscribed(calls: Calls, broker: Broker, topic: str, groups: Iterable[str]) -> set[str]:
+    """Those of these groups that have a member that subscribes to a topic."""
+
+    async def ask(group: str) -> bool:
+        asked = GroupMembers(calls, broker.address, group, topic)
+        connections = await asked.connections()
+        return connections is not None and topic in connections.subscription_table
+
+    chosen = [group for group in sorted(groups) if not is_hidden(group)][:GROUPS_ASKED_MAX]
+    answers = await all_of(chosen, ask)
+    return {group for group, is_one in zip(chosen, answers, strict=True) if is_one}
+
+
+def is_hidden(group: str) -> bool:
+    """Whether a group is the system's own."""
+    return names.is_system_group(group) or group in names.BUILT_IN_GROUPS
 
 
 async def collect(
-    admin: Admin, search: Search, masters: Sequence[Broker], found: Sequence[Copy], group: str
+    admin: Admin,
+    search: Search,
+    masters: Sequence[Broker],
+    found: Sequence[Copy],
+    group: str,
+    configs: Iterable[str],
 ) -> tuple[MessageFacts, list[str]]:
-    """All about the message that these are copies of, and the groups to look at."""
+    """All about the message that these are copies of, and the groups to look at.
+
+    `configs` are the groups there are.
+    """
     topic = found[0].origin
     unique_key = found[0].unique_key
     traces = await search.traces(unique_key) if unique_key else []
-    groups = {group} if group else await groups_of_topic(admin.calls, masters, topic)
+    groups = {group} if group else await groups_of_topic(admin.calls, masters, topic, configs)
     traced = {point.group for point in traces if point.what == "delivered"}
     if not group:
         groups |= {name for name in traced if "@" not in name}

@@ -11,14 +11,15 @@ from pocketmq.admin.clusters import Broker
 from pocketmq.admin.explain.collecting import collect
 from pocketmq.admin.explain.facts import Copy, MessageFacts
 from pocketmq.admin.explain.fates import fate_of
-from pocketmq.admin.explain.findings import Explanation, Finding, GroupFate, MessageLife
-from pocketmq.admin.explain.membership import group_facts
+from pocketmq.admin.explain.findings import Explanation, Finding, GroupFate, MessageLife, Status
+from pocketmq.admin.explain.membership import group_configs, group_facts
 from pocketmq.admin.explain.on_the_way import way_findings
 from pocketmq.admin.explain.search import Search, all_of
 from pocketmq.admin.explain.storage import storage_findings
 from pocketmq.admin.explain.words import counted, listed
-from pocketmq.errors import ConfigError
+from pocketmq.errors import BrokerRefused, ConfigError, MalformedBody, NetError
 from pocketmq.message.topics import DEAD_LETTER_PREFIX, RETRY_PREFIX
+from pocketmq.protocol.bodies.subscription_group import SubscriptionGroup
 
 MESSAGES_MAX: Final = 5
 
@@ -76,20 +77,34 @@ async def _life(
         # What was popped and comes again does not name the topic it came from.
         everywhere = await search.by_id(found[0].unique_key, None)
         found = [copy for copy in everywhere if copy.origin[:1] != "%"] or found
-    facts, groups = await collect(admin, search, masters, found, group)
+    configs, problem = await _configs(admin, found[-1])
+    facts, groups = await collect(admin, search, masters, found, group, configs)
 
     async def fate(name: str) -> GroupFate:
-        return fate_of(facts, await group_facts(admin.calls, facts, name))
+        return fate_of(
+            facts, await group_facts(admin.calls, facts, name, configs.get(name)), problem
+        )
 
     fates = await all_of(groups, fate)
     findings = [*way_findings(facts), *storage_findings(facts)]
     if not findings:
         findings.append(_elsewhere(facts))
-    if not fates:
+    if not groups:
         findings.append(_nobody(facts.topic))
+    if not group:
+        # Nobody can see it: that is said once, and not of each group.
+        fates = [one for one in fates if one.status is not Status.NOT_YET]
     if not facts.copies[0].unique_key:
         findings.append(_without_key())
     return MessageLife(facts.message_id, facts.topic, tuple(findings), tuple(fates))
+
+
+async def _configs(admin: Admin, copy: Copy) -> tuple[dict[str, SubscriptionGroup], str]:
+    """The groups of a message's broker, and why they are not known."""
+    try:
+        return await group_configs(admin.calls, copy.address), ""
+    except (NetError, BrokerRefused, MalformedBody) as error:
+        return {}, str(error)
 
 
 def _nobody(topic: str) -> Finding:

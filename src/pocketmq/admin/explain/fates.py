@@ -9,6 +9,7 @@ Without any, the position in the queue tells: beyond it means consumed, or passe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pocketmq.admin.explain.facts import (
     WAITING_TOPICS,
@@ -27,8 +28,14 @@ from pocketmq.message import topics as names
 from pocketmq.protocol.bodies.heartbeat import SubscriptionData
 
 
-def fate_of(message: MessageFacts, group: GroupFacts) -> GroupFate:
-    """The fate of a message in a group, with the reasons."""
+def fate_of(message: MessageFacts, group: GroupFacts, settings_unknown: str = "") -> GroupFate:
+    """The fate of a message in a group, with the reasons.
+
+    `settings_unknown`: why it is not known how groups are set up, or that a group exists.
+    """
+    if settings_unknown:
+        problems = (*group.problems, settings_unknown)
+        group = replace(group, is_known=True, problems=problems)
     return _Fate(message, group).told()
 
 
@@ -116,12 +123,12 @@ class _Fate:
         )
 
     def _dead(self, newest: Copy) -> tuple[Status, Finding]:
-        tries = max(newest.retries, self._group.retries_max or 0)
+        attempts = max(newest.retries, 1)
         return Status.DEAD, Finding(
             "dead",
             f"Group {self._group.name} gave it up: it lies among the dead letters since "
             f"{when(newest.stored_ms, self._now_ms)}, "
-            f"after {counted(tries, 'retry')}. It is not "
+            f"after {counted(attempts, 'attempt')}. It is not "
             "delivered again unless somebody sends it again.",
             {
                 **self._retry_evidence(newest),

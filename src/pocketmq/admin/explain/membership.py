@@ -13,23 +13,36 @@ from pocketmq.client.messages import MessageQueue
 from pocketmq.errors import BrokerRefused, MalformedBody, NetError
 from pocketmq.protocol.bodies.connections import ClientConnection, ConsumerConnections
 from pocketmq.protocol.bodies.running import ConsumerRunning
-from pocketmq.protocol.bodies.subscription_group import GroupForbidden, SubscriptionGroup
+from pocketmq.protocol.bodies.subscription_group import (
+    GroupForbidden,
+    SubscriptionGroup,
+    SubscriptionGroupTable,
+)
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.requests.clients import ConsumerGroupRequest, ConsumerRunningRequest
-from pocketmq.protocol.requests.groups import GroupForbiddenRequest, GroupRequest
+from pocketmq.protocol.requests.groups import GroupForbiddenRequest
 
 MEMBERS_ASKED_MAX: Final = 32
 MEMBER_TIMEOUT_MS: Final = 3000
 _FAILURES: Final = (NetError, BrokerRefused, MalformedBody)
 
 
-async def group_facts(calls: Calls, message: MessageFacts, group: str) -> GroupFacts:
+async def group_configs(calls: Calls, address: str) -> dict[str, SubscriptionGroup]:
+    """How the groups of a broker are set up. Raise what a call raises, MalformedBody.
+
+    All at once: asked for one group, Apache's brokers would create it if there is none.
+    """
+    answer = await calls.ask(address, RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG)
+    return SubscriptionGroupTable.from_json(bytes(answer.body)).subscription_group_table
+
+
+async def group_facts(
+    calls: Calls, message: MessageFacts, group: str, config: SubscriptionGroup | None
+) -> GroupFacts:
     """All about one group as the message's broker sees it."""
     copy = message.visible or message.copies[-1]
-    asked = _Group(calls, copy.address, group, message.topic)
-    config, may_read, connections = await asyncio.gather(
-        asked.config(), asked.may_read(), asked.connections()
-    )
+    asked = GroupMembers(calls, copy.address, group, message.topic)
+    may_read, connections = await asyncio.gather(asked.may_read(), asked.connections())
     found = connections or ConsumerConnections()
     members = await asked.members(found.connection_set, copy)
     copies = [copy, *message.again_for(group)]
@@ -50,7 +63,7 @@ async def group_facts(calls: Calls, message: MessageFacts, group: str) -> GroupF
     )
 
 
-class _Group:
+class GroupMembers:
     """Questions about one group. What a broker refuses is a problem to be told, not an error."""
 
     def __init__(self, calls: Calls, address: str, group: str, topic: str) -> None:
@@ -60,18 +73,8 @@ class _Group:
         self._topic = topic
         self.problems: list[str] = []
 
-    async def config(self) -> SubscriptionGroup | None:
-        code = RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG
-        try:
-            answer = await self._calls.ask(self._address, code, GroupRequest(self._group))
-            return SubscriptionGroup.from_json(bytes(answer.body))
-        except BrokerRefused:
-            return None  # the broker's way to say that there is no such group
-        except (NetError, MalformedBody) as error:
-            self.problems.append(str(error))
-            return None
-
     async def may_read(self) -> bool:
+        """Whether no operator has forbidden the group to read the topic."""
         code = RequestCode.UPDATE_AND_GET_GROUP_FORBIDDEN
         try:
             request = GroupForbiddenRequest(self._group, self._topic)
@@ -84,6 +87,7 @@ class _Group:
             return True
 
     async def connections(self) -> ConsumerConnections | None:
+        """Who is connected, and what the broker takes for the group's subscriptions."""
         code = RequestCode.GET_CONSUMER_CONNECTION_LIST
         try:
             answer = await self._calls.ask(self._address, code, ConsumerGroupRequest(self._group))
@@ -96,6 +100,7 @@ class _Group:
         return None
 
     async def offsets(self, copies: Sequence[Copy]) -> dict[tuple[str, str, int], int | None]:
+        """How far the group is in the queues of these copies."""
         queues = {(copy.broker, copy.topic, copy.queue_id): copy.address for copy in copies}
 
         async def ask(place: tuple[str, str, int]) -> int | None:
@@ -112,6 +117,7 @@ class _Group:
     async def members(
         self, connections: Sequence[ClientConnection], copy: Copy
     ) -> list[MemberFacts]:
+        """What each connected member tells of itself."""
         asked = await all_of(
             connections[:MEMBERS_ASKED_MAX], lambda client: self._member(client, copy)
         )

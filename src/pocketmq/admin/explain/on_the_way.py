@@ -106,12 +106,14 @@ def _transaction(message: MessageFacts, halves: list[Copy], given_up: list[Copy]
             evidence,
             f"pocketmq message get {given_up[-1].offset_id}",
         )
-    if newest.queue_offset in message.ended_halves:
+    traced = next((one for one in reversed(message.traces) if one.what == "ended"), None)
+    by_trace = traced is not None and traced.outcome == "rollback"
+    if newest.queue_offset in message.ended_halves or by_trace:
         return Finding(
             "rolled back",
             f"It was prepared {moment(first_ms)} as half of a transaction of {group}, which rolled "
             f"it back, {asked}. Nobody will see it.",
-            evidence,
+            {**evidence, "traced": by_trace},
         )
     return _still_open(message, newest, first_ms, checks, evidence)
 
@@ -127,18 +129,24 @@ def _still_open(
     group = newest.properties.get(PRODUCER_GROUP, "")
     limit = broker.number("transactionCheckMax", 15)
     every = lasting(broker.number("transactionCheckInterval", 30_000))
-    doubt = (
-        f" Whether it has ended could not be read: {message.halves_unknown}."
-        if message.halves_unknown
-        else ""
-    )
     asked = f"has asked {group} {times(checks)}" if checks else "has not asked yet"
+    rounds = (
+        f"The broker {asked}; it asks every {every} and gives up after {times(limit)}. If no "
+        f"producer of {group} is connected, nobody can answer."
+    )
+    evidence = {**evidence, "checks_max": limit}
+    if message.halves_unknown:
+        return Finding(
+            "transaction not committed",
+            f"It was prepared {when(since_ms, broker.now_ms)} as half of a transaction of {group} "
+            "and has not been committed, so nobody sees it. Whether it is still open or was rolled "
+            f"back cannot be told: {message.halves_unknown}. {rounds}",
+            {**evidence, "unknown": message.halves_unknown},
+        )
     return Finding(
         "transaction open",
         f"It is half of a transaction of {group} that has been open since "
-        f"{when(since_ms, broker.now_ms)}, so nobody sees it. The broker {asked}; it asks every "
-        f"{every} and gives up after {times(limit)}. If no producer of {group} is connected, "
-        f"nobody can answer.{doubt}",
-        {**evidence, "checks_max": limit},
+        f"{when(since_ms, broker.now_ms)}, so nobody sees it. {rounds}",
+        evidence,
         "pocketmq doctor",
     )

@@ -14,9 +14,10 @@ from pocketmq.broker.rules.transactions import parse_operations
 from pocketmq.client.calls import Calls
 from pocketmq.client.messages import MessageQueue
 from pocketmq.client.pulling import pull
-from pocketmq.errors import PocketMQError
+from pocketmq.errors import BrokerRefused, PocketMQError
 from pocketmq.filtering.subscriptions import parse_subscription
 from pocketmq.message.topics import HALF_OPERATION_TOPIC, TOOLS_GROUP
+from pocketmq.protocol.codes import ResponseCode
 
 PULLS_MAX: Final = 500
 _PAGE: Final = 32
@@ -47,5 +48,12 @@ async def ended_halves(
                 break
             at = page.next_offset
     except PocketMQError as error:
-        problem = str(error)
+        problem = _in_words(error)
     return frozenset(ended), problem
+
+
+def _in_words(error: PocketMQError) -> str:
+    if isinstance(error, BrokerRefused) and error.code == ResponseCode.TOPIC_NOT_EXIST:
+        # So answer all brokers of version 4, whose list is there and is not a topic to others.
+        return "the broker does not let anybody read its list of ended transactions"
+    return " ".join(str(error).split()).rstrip(".")

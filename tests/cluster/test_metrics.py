@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,11 +34,7 @@ class Page:
     """A page of metrics, read by prometheus-client."""
 
     def __init__(self, text: bytes) -> None:
-        self._samples = [
-            sample
-            for family in _parse(text.decode())
-            for sample in family.samples
-        ]
+        self._samples = [sample for family in _parse(text.decode()) for sample in family.samples]
 
     def value(self, name: str, **labels: str) -> float:
         """The one sample with this name and at least these labels."""
@@ -102,6 +99,25 @@ async def test_messages_that_come_in_and_go_out_are_counted(cluster: SdkCluster)
         assert member["consume_mode"] == "push" and member["protocol_type"] == "remoting"
         assert page.value("pocketmq_broker_up", address=str(cluster.brokers["a"].address)) == 1
         assert page.value("pocketmq_name_server_up") == 1
+
+
+async def test_sizes_are_counted_since_they_were_first_asked_for(cluster: SdkCluster) -> None:
+    await _send(cluster, 3)
+    async with Collector(cluster.address) as collector:
+        assert not (await _page(collector)).values("rocketmq_message_size_count")
+        async with pocketmq.Producer(cluster.address) as producer:
+            for size in (10, 2000, 2000, 10_000, 600_000):
+                await producer.send("orders", os.urandom(size))
+        orders = {"topic": "orders", "message_type": "normal"}
+        for _ in range(2):  # what was counted is not counted again
+            page = await _page(collector)
+            limits = ("1024.0", "4096.0", "524288.0", "1048576.0", "+Inf")
+            found = [page.value("rocketmq_message_size_bucket", le=x, **orders) for x in limits]
+            assert found == [1, 3, 4, 5, 5]
+            total = page.value("rocketmq_message_size_sum", **orders)
+            assert 614_010 < total < 614_010 + 5 * 400
+        cluster.brokers["a"].running.tables.topics.delete("orders")
+        assert not (await _page(collector)).values("rocketmq_message_size_count")
 
 
 async def test_lag_is_told_with_its_age(cluster: SdkCluster) -> None:

@@ -81,7 +81,7 @@ def _longest_step(running: RunningBroker, section: str) -> tuple[float, int]:
 async def test_a_big_scrape_is_whole_and_none_of_its_steps_is_long(big: BrokerApp) -> None:
     found = {
         section: _longest_step(big.running, section)
-        for section in ("numbers", "counts", "topics", "deliveries", "progress", "consumers")
+        for section in ("numbers", "counts", "topics", "deliveries", "progress", "sizes")
     }
     assert found["topics"][1] >= TOPICS
     assert found["progress"][1] == GROUPS * TOPICS_PER_GROUP

@@ -11,9 +11,11 @@ from pocketmq.metrics import families as f
 from pocketmq.metrics.families import Family
 from pocketmq.metrics.reading import Reading
 from pocketmq.metrics.text import Samples, escaped, label_text
+from pocketmq.protocol.bodies.figures import SIZE_LIMITS
 from pocketmq.protocol.codes import LanguageCode, version_name
 
 _STORED: Final = 'storage_type="local",storage_medium="disk"'
+_SIZE_LIMITS: Final = (*map(float, SIZE_LIMITS), math.inf)
 _MODES: Final = {
     "CONSUME_ACTIVELY": "pull",
     "CONSUME_PASSIVELY": "push",
@@ -77,6 +79,7 @@ class Description:
         self._add_broker()
         self._add_counts()
         self._add_topics()
+        self._add_sizes()
         self._add_deliveries()
         self._add_progress()
         self._add_clients()
@@ -128,12 +131,21 @@ class Description:
         if latency:
             self._samples.add_histogram(f.PUT_LATENCY, self._base, dict(sorted(latency.items())))
 
+    def _of_topic(self, topic: str, kind: str) -> str:
+        return self._labels(
+            f'topic="{escaped(topic)}",message_type="{escaped(kind)}",'
+            f'is_system="{self._is_system(topic)}"'
+        )
+
+    def _add_sizes(self) -> None:
+        for row in self._reading.sizes:
+            classes = dict(zip(_SIZE_LIMITS, row[2:-1], strict=True))
+            labels = self._of_topic(row.topic, row.message_type)
+            self._samples.add_histogram(f.MESSAGE_SIZE, labels, classes, row.bytes)
+
     def _add_topics(self) -> None:
         for topic, kind, messages, size in self._reading.topics:
-            labels = self._labels(
-                f'topic="{escaped(topic)}",message_type="{escaped(kind)}",'
-                f'is_system="{self._is_system(topic)}"'
-            )
+            labels = self._of_topic(topic, kind)
             self._samples.add(f.MESSAGES_IN, labels, messages)
             if size >= 0:
                 self._samples.add(f.THROUGHPUT_IN, labels, size)

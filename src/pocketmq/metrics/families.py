@@ -58,7 +58,8 @@ THROUGHPUT_OUT = _add(
 )
 MESSAGE_SIZE = _add(
     "histogram", "rocketmq_message_size",
-    "Bytes of each message stored since this metric was first asked for.",
+    "Bytes of messages stored, since this was first asked for; of a queue that gets more than 2,048"
+    " between two scrapes, of its newest.",
     "topic message_type is_system",
 )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """What one broker tells in one scrape, and how a PocketMQ broker is asked: in bulk.
 
-The eight sections are asked for at once over one connection; the broker works on them one after
+The sections are asked for at once over one connection; the broker works on them one after
 the other. A broker that does not know the request is one of Apache's: see apache_reading.py.
 """
 
@@ -20,6 +20,7 @@ from pocketmq.protocol.bodies.figures import (
     Number,
     ProducerFigures,
     ProgressFigures,
+    SizeFigures,
     TopicFigures,
     decode_page,
 )
@@ -39,6 +40,7 @@ class Reading:
     numbers: dict[str, float] = field(default_factory=dict)
     counts: list[Count] = field(default_factory=list)
     topics: list[TopicFigures] = field(default_factory=list)
+    sizes: list[SizeFigures] = field(default_factory=list)
     deliveries: list[DeliveryFigures] = field(default_factory=list)
     progress: list[ProgressFigures] = field(default_factory=list)
     consumers: list[ConsumerFigures] = field(default_factory=list)
@@ -60,6 +62,7 @@ async def read_figures(calls: Calls, address: str) -> Reading | None:
         _section(calls, address, "numbers", Number),
         _section(calls, address, "consumers", ConsumerFigures),
         _section(calls, address, "producers", ProducerFigures),
+        _section(calls, address, "sizes", SizeFigures),
     )
     counts, topics, deliveries, progress = await asyncio.gather(
         _section(calls, address, "counts", Count),
@@ -67,12 +70,13 @@ async def read_figures(calls: Calls, address: str) -> Reading | None:
         _section(calls, address, "deliveries", DeliveryFigures),
         _section(calls, address, "progress", ProgressFigures),
     )
-    numbers, consumers, producers = await rest
+    numbers, consumers, producers, sizes = await rest
     return Reading(
         {fact.name: fact.text for fact in facts},
         {number.name: number.value for number in numbers},
         counts,
         topics,
+        sizes,
         deliveries,
         progress,
         consumers,

@@ -36,6 +36,7 @@ from pocketmq.store.flusher import Flusher
 from pocketmq.store.in_memory import InMemory
 from pocketmq.store.key_index import KeyIndex, KeyQuery
 from pocketmq.store.mapped_file import MappingCache
+from pocketmq.store.queue_sizes import record_sizes
 from pocketmq.store.queue_table import QueueTable, TopicQueues
 from pocketmq.store.reader import PullResult, Reader
 from pocketmq.store.recovery import Recovery, RecoveryReport
@@ -313,6 +314,13 @@ class MessageStore:
         if found is None:
             return []
         return [0 if queue is None else queue.end for queue in found.queues]
+
+    def record_sizes(self, topic: str, queue_id: int, start: int, end: int) -> list[int]:
+        """Return how large the records of some messages of a queue are; see queue_sizes.py."""
+        queue = self._queues.find(topic, queue_id)
+        if queue is None or queue.is_batch:
+            return []
+        return record_sizes(queue, start, min(end, queue.end))
 
     def offset_by_time(
         self, topic: str, queue_id: int, timestamp_ms: int, boundary: str = LOWER

@@ -12,6 +12,7 @@ at the end. Rows may come or go between two pages, so that one may be seen twice
     numbers      Number              the broker: names and numbers
     counts       Count               topics, groups or classes, by the name of what is counted
     topics       TopicFigures        each topic
+    sizes        SizeFigures         each topic
     deliveries   DeliveryFigures     each group and topic that messages left for
     progress     ProgressFigures     each group and topic with committed offsets
     consumers    ConsumerFigures     each consumer group that has members
@@ -58,6 +59,24 @@ class TopicFigures(NamedTuple):
     bytes_in: int
 
 
+class SizeFigures(NamedTuple):
+    """How large a topic's messages are: how many up to each of SIZE_LIMITS and beyond, and in all.
+
+    Counted since the first question; of a queue, at most the newest few thousand each time.
+    """
+
+    topic: str
+    message_type: str
+    up_to_1k: int
+    up_to_4k: int
+    up_to_512k: int
+    up_to_1m: int
+    up_to_2m: int
+    up_to_4m: int
+    more: int
+    bytes: int
+
+
 class DeliveryFigures(NamedTuple):
     """What left a topic for a group since the broker started."""
 
@@ -100,6 +119,9 @@ class ProducerFigures(NamedTuple):
     version: int
     members: int
 
+
+SIZE_LIMITS: Final = (1 << 10, 4 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20)
+"""Bytes: the upper ends of the classes of `SizeFigures`, which are Apache's."""
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 

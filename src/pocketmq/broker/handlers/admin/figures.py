@@ -11,10 +11,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pocketmq.broker.handlers.admin.figure_sources import BrokerFigures
-from pocketmq.broker.handlers.admin.progress_figures import ProgressSource
 from pocketmq.broker.state.tables import Tables
 from pocketmq.errors import Refused
 from pocketmq.net import Connection, Handler
@@ -24,10 +23,8 @@ from pocketmq.protocol.command import Command
 from pocketmq.protocol.fields import decode_fields
 from pocketmq.protocol.requests.admin import FiguresRequest
 
-PROGRESS: Final = "progress"
 ROWS_PER_PAGE: Final = 500
 _ROWS_PER_STEP: Final = 100
-_PAIRS_PER_STEP: Final = 16
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -40,15 +37,32 @@ class Section:
     rows: Callable[[list[Any]], Rows] = list
 
 
+class Stepwise(Protocol):
+    """A table whose rows take some work each: `keys_per_step` of them in one step."""
+
+    keys_per_step: int
+
+    def keys(self, start: int, count: int) -> list[Any]:
+        """What some rows are made of."""
+        ...
+
+    async def row(self, key: Any) -> tuple[Any, ...] | None:
+        """One row; None for one that is left out."""
+        ...
+
+
 class FiguresHandler:
     """Hands out pages."""
 
     def __init__(
-        self, sections: Mapping[str, Section], figures: BrokerFigures, progress: ProgressSource
+        self,
+        figures: BrokerFigures,
+        sections: Mapping[str, Section],
+        stepwise: Mapping[str, Stepwise],
     ) -> None:
-        self._sections = sections
         self._figures = figures
-        self._progress = progress
+        self._sections = sections
+        self._stepwise = stepwise
         self._turn = asyncio.Lock()
 
     def routes(self) -> Mapping[int, Handler]:
@@ -58,8 +72,8 @@ class FiguresHandler:
     def collect(self, connection: Connection, command: Command) -> Awaitable[Command]:
         """A page of a section. Raise Refused when there is no such section."""
         request = decode_fields(FiguresRequest, command.fields)
-        if request.section != PROGRESS and request.section not in self._sections:
-            known = ", ".join(sorted((*self._sections, PROGRESS)))
+        if request.section not in self._sections and request.section not in self._stepwise:
+            known = ", ".join(sorted((*self._sections, *self._stepwise)))
             raise Refused(
                 ResponseCode.INVALID_PARAMETER,
                 f"there is no section {request.section[:40]!r} of figures; ask for one of {known}",
@@ -70,8 +84,9 @@ class FiguresHandler:
 
     async def _answer(self, command: Command, name: str, start: int) -> Command:
         async with self._turn:
-            if name == PROGRESS:
-                return command.reply(body=await self._progress_page(start))
+            if name in self._stepwise:
+                page = await self._stepwise_page(self._stepwise[name], start)
+                return command.reply(body=page)
             if name == "numbers":
                 await self._figures.prepare()
             section = self._sections[name]
@@ -83,19 +98,14 @@ class FiguresHandler:
                 await asyncio.sleep(0)
         return command.reply(body=encode_page(parts, _following(start, len(found))))
 
-    async def _progress_page(self, start: int) -> bytes:
-        source = self._progress
-        pairs = source.pairs(start, ROWS_PER_PAGE)
+    async def _stepwise_page(self, section: Stepwise, start: int) -> bytes:
+        keys = section.keys(start, ROWS_PER_PAGE)
         parts = []
-        for at in range(0, len(pairs), _PAIRS_PER_STEP):
-            found = []
-            for group, topic in pairs[at : at + _PAIRS_PER_STEP]:
-                row = await source.row(group, topic)
-                if row is not None:
-                    found.append(row)
-            parts.append(encode_rows(found))
+        for at in range(0, len(keys), section.keys_per_step):
+            found = [await section.row(key) for key in keys[at : at + section.keys_per_step]]
+            parts.append(encode_rows([row for row in found if row is not None]))
             await asyncio.sleep(0)
-        return encode_page(parts, _following(start, len(pairs)))
+        return encode_page(parts, _following(start, len(keys)))
 
 
 def _following(start: int, count: int) -> int:
@@ -103,7 +113,7 @@ def _following(start: int, count: int) -> int:
 
 
 def sections_of(figures: BrokerFigures, tables: Tables) -> dict[str, Section]:
-    """All sections but `progress`."""
+    """The sections that take no work."""
     return {
         "facts": Section(figures.facts),
         "numbers": Section(figures.numbers),

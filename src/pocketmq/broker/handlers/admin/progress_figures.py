@@ -43,6 +43,8 @@ class ProgressSource:
     """Puts rows together. `popped` tells how to count what a group has popped from a topic's queues
     and not settled, None when there is nothing."""
 
+    keys_per_step = 16
+
     def __init__(
         self,
         topics: TopicTable,
@@ -62,16 +64,17 @@ class ProgressSource:
         self._cold_rows = 0
         topics.on_change(self._forget)
 
-    def pairs(self, start: int, count: int) -> list[tuple[str, str]]:
+    def keys(self, start: int, count: int) -> list[tuple[str, str]]:
         """Some groups and topics; begins a page."""
         self._cold_rows = 0
         return list(islice(self._offsets.pairs(), start, start + count))
 
-    async def row(self, group: str, topic: str) -> ProgressFigures | None:
+    async def row(self, pair: tuple[str, str]) -> ProgressFigures | None:
         """How far a group is, or None when that means nothing any more.
 
         As for Apache's tools, a topic counts while the group's members, if there are any, want it.
         """
+        group, topic = pair
         extent = self._extent(group, topic)
         if extent is None:
             return None

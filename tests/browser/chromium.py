@@ -24,7 +24,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 AXE_FOLDER = Path(__file__).parent.parent.parent / "build" / "axe"
 DESK = {"width": 1360, "height": 860}
 PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 10_000
+PATIENCE_MS = 20_000
+
+
+FIELDS = "input:not([type=radio]):not([type=checkbox]), textarea, select"
 
 
 class Missing(Exception):
@@ -67,15 +70,17 @@ class Tab:
 
     def fill(self, label: str, value: str) -> None:
         """Fill the field with this label in the page or its dialog."""
+        self.field(label).fill(value)
+
+    def field(self, label: str) -> Locator:
+        """The field with this label in the page or its dialog."""
         dialog = self.page.locator("dialog[open]")
         place = dialog if dialog.count() else self.page.locator("main")
-        place.get_by_label(label, exact=True).first.fill(value)
+        return place.get_by_label(label, exact=True).and_(self.page.locator(FIELDS)).first
 
     def choose(self, label: str, value: str) -> None:
         """Choose from a list."""
-        dialog = self.page.locator("dialog[open]")
-        place = dialog if dialog.count() else self.page.locator("main")
-        place.get_by_label(label, exact=True).first.select_option(value)
+        self.field(label).select_option(value)
 
     def pick(self, option: str) -> None:
         """Pick one of a few that stand side by side."""

@@ -6,9 +6,10 @@ import { Answer, Badge, Command, Moment, Note } from "../parts/basics.js";
 import { Head } from "../parts/shell.js";
 import { t } from "../text.js";
 import { html } from "../view.js";
+import { Evidence } from "./explanation.js";
 
-const SEVERITIES = ["error", "warning", "info"];
-const TONES = { error: "bad", warning: "warn", info: "info" };
+const SEVERITIES = ["problem", "warning", "note"];
+const TONES = { problem: "bad", warning: "warn", note: "info" };
 
 export function Page() {
   const answer = useAnswer("/doctor");
@@ -16,13 +17,14 @@ export function Page() {
   return html`<${Head} title=${t("page.doctor")} lead=${t("doctor.lead")} actions=${actions} />
     <${Answer} answer=${answer}>${(data) => html`
       <p class="row soft">${SEVERITIES.map((one) => html`<${Badge} key=${one} tone=${TONES[one]}>${t(`severity.${one}`)} ${count(data.findings.filter((finding) => finding.severity === one).length)}<//>`)}
-        <${Moment} ms=${data.at_ms} /></p>
+        <${Moment} ms=${data.at_ms} /> · ${t("doctor.looked", { checks: count(data.checks.length), brokers: count(data.brokers), topics: count(data.topics), groups: count(data.groups) })}</p>
       ${data.findings.length === 0 && html`<${Note} tone="good" title=${t("doctor.well")}><span class="soft">${t("doctor.well.next")}</span><//>`}
       ${[...data.findings].sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity)).map((finding, n) => html`
-        <article class=${`note ${TONES[finding.severity]}`} key=${`${finding.code}${finding.subject}${n}`}>
-          <div class="row"><strong>${finding.text}</strong><${Badge} tone=${TONES[finding.severity]}>${t(`severity.${finding.severity}`)}<//></div>
+        <article class=${`note ${TONES[finding.severity]}`} key=${`${finding.check}${finding.subject}${n}`}>
+          <div class="row"><strong>${finding.what}</strong><${Badge} tone=${TONES[finding.severity]}>${t(`severity.${finding.severity}`)}<//></div>
           <span class="soft">${finding.why}</span>
-          <span class="soft small mono">${finding.code} · ${finding.subject}</span>
-          ${finding.cure && html`<${Command} text=${finding.cure} />`}
+          <span>${finding.mend}</span>
+          ${finding.command && html`<${Command} text=${finding.command} />`}
+          <${Evidence} values=${finding.evidence} />
         </article>`)}`}<//>`;
 }

@@ -45,7 +45,7 @@ function Finding({ finding }) {
     ${finding.command && html`<${Command} text=${finding.command} />`}</div>`;
 }
 
-function Evidence({ values }) {
+export function Evidence({ values }) {
   const items = Object.entries(values ?? {});
   if (items.length === 0) return null;
   const words = (value) => (typeof value === "object" && value !== null ? JSON.stringify(value) : String(value));

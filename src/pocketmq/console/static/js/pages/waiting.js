@@ -43,7 +43,6 @@ function Levels({ levels, level }) {
       { name: "level", title: t("send.level"), cell: (row) => html`<a href=${to("waiting", { tab: "levels", level: row.level })}>${row.level}</a>` },
       { name: "delay", title: t("column.delay"), cell: (row) => lasting(row.delay_ms) },
       { name: "messages", title: t("column.messages"), num: true, cell: (row) => count(row.messages) },
-      { name: "next", title: t("waiting.next"), cell: (row) => html`<${Moment} ms=${row.next_ms} ago />` },
     ]} />`;
 }
 

@@ -16,14 +16,14 @@ export function Field({ label, help, wrong, whole = false, children }) {
 
 export function Text({ label, help, wrong, whole, value, onValue, ...more }) {
   return html`<${Field} ...${{ label, help, wrong, whole }}>
-    ${(ties) => html`<input autocomplete="off" spellcheck="false" value=${value}
+    ${(ties) => html`<input autocomplete="off" spellcheck=${false} value=${value}
       onInput=${(event) => onValue(event.currentTarget.value)} ...${ties} ...${more} />`}
   <//>`;
 }
 
 export function Long({ label, help, wrong, whole = true, value, onValue, rows = 6, ...more }) {
   return html`<${Field} ...${{ label, help, wrong, whole }}>
-    ${(ties) => html`<textarea spellcheck="false" rows=${rows} value=${value}
+    ${(ties) => html`<textarea spellcheck=${false} rows=${rows} value=${value}
       onInput=${(event) => onValue(event.currentTarget.value)} ...${ties} ...${more}></textarea>`}
   <//>`;
 }
@@ -73,7 +73,7 @@ export function Name({ kind, label, value, onValue, help, all = false, ...more }
     };
   }, [kind, value, all]);
   return html`<${Field} ...${{ label, help }}>
-    ${(ties) => html`<input autocomplete="off" spellcheck="false" list=${list} value=${value}
+    ${(ties) => html`<input autocomplete="off" spellcheck=${false} list=${list} value=${value}
         onInput=${(event) => onValue(event.currentTarget.value)} ...${ties} ...${more} />
       <datalist id=${list}>${names.map((name) => html`<option key=${name} value=${name} />`)}</datalist>`}
   <//>`;

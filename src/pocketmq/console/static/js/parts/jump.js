@@ -44,7 +44,7 @@ export function Jump() {
   };
   const shown = open && found.length > 0;
   return html`<div class="jump" role="search">
-    <input type="search" data-jump autocomplete="off" spellcheck="false" placeholder=${t("jump.hint")} aria-label=${t("jump.hint")}
+    <input type="search" data-jump autocomplete="off" spellcheck=${false} placeholder=${t("jump.hint")} aria-label=${t("jump.hint")}
       role="combobox" aria-expanded=${shown} aria-controls="jump-list" aria-autocomplete="list"
       aria-activedescendant=${shown ? `jump-${here}` : undefined} value=${text}
       onInput=${(event) => {

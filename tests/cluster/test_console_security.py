@@ -85,9 +85,8 @@ async def test_dangerous_settings_never_reach_the_broker(
         assert (await admin.brokers.settings(broker))["autoCreateTopicEnable"] == "false"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+async def test_path_tricks_find_no_file(browser: Browser) -> None:
+    for path in (
         "/static/../app.py",
         "/static/..%2fapp.py",
         "/static/%2e%2e/app.py",
@@ -100,11 +99,9 @@ async def test_dangerous_settings_never_reach_the_broker(
         "//etc/passwd",
         "/../../etc/passwd",
         "/static/.hidden",
-    ],
-)
-async def test_path_tricks_find_no_file(browser: Browser, path: str) -> None:
-    answer = await browser.ask("GET", path)
-    assert (answer.status, answer.error) == (404, "not_found")
+    ):
+        answer = await browser.ask("GET", path)
+        assert (answer.status, answer.error) == (404, "not_found"), path
 
 
 async def test_pages_are_found_by_exact_name_alone(tmp_path: Path) -> None:
@@ -204,20 +201,18 @@ async def test_writes_need_the_token_with_and_without_a_login(browser: Browser) 
     assert (await browser.ask("POST", f"{API}/topics", body, own)).status == 201
 
 
-@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
-async def test_a_form_of_another_page_is_no_request(browser: Browser, kind: str) -> None:
+async def test_a_form_of_another_page_is_no_request(browser: Browser) -> None:
     token = (await browser.tree("/session"))["csrf"]
-    headers = {"Content-Type": kind, "X-CSRF-Token": token}
-    answer = await browser.ask("POST", f"{API}/topics", b'{"name": "x"}', headers)
-    assert (answer.status, answer.error) == (415, "media_type")
+    for kind in ("", "text/plain", "application/x-www-form-urlencoded"):
+        headers = {"Content-Type": kind, "X-CSRF-Token": token}
+        answer = await browser.ask("POST", f"{API}/topics", b'{"name": "x"}', headers)
+        assert (answer.status, answer.error) == (415, "media_type"), kind
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", ""]
-)
-async def test_a_foreign_host_name_gets_nothing(browser: Browser, host: str) -> None:
-    answer = await browser.ask("GET", f"{API}/session", headers={"Host": host})
-    assert (answer.status, answer.error) == (403, "host")
+async def test_a_foreign_host_name_gets_nothing(browser: Browser) -> None:
+    for host in ("evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "a:b:c"):
+        answer = await browser.ask("GET", f"{API}/session", headers={"Host": host})
+        assert (answer.status, answer.error) == (403, "host"), host
 
 
 async def test_the_console_answers_to_its_address_and_to_names_it_was_given(
@@ -257,14 +252,13 @@ async def test_a_body_without_a_length_is_counted(cluster: SdkCluster) -> None:
         writer.close()
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"nul", b'{"name": 3}', b'{"name": "x", "y": 1}', b"[" * 60_000, b"\xff"]
-)
-async def test_bodies_that_make_no_sense_are_refused(browser: Browser, body: bytes) -> None:
+async def test_bodies_that_make_no_sense_are_refused(browser: Browser) -> None:
     token = (await browser.tree("/session"))["csrf"]
     headers = {"Content-Type": "application/json", "X-CSRF-Token": token}
-    answer = await browser.ask("POST", f"{API}/topics", body, headers)
-    assert (answer.status, answer.error) == (400, "bad_request")
+    bodies = (b"", b"[]", b"nul", b'{"name": 3}', b'{"name": "x", "y": 1}', b"[" * 60_000, b"\xff")
+    for body in bodies:
+        answer = await browser.ask("POST", f"{API}/topics", body, headers)
+        assert (answer.status, answer.error) == (400, "bad_request"), body[:20]
 
 
 async def test_nothing_is_shown_before_a_login(guarded: Browser) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -56,10 +58,9 @@ def endpoints() -> list[Endpoint]:
 
 def build_app(desk: Desk, more: Sequence[BaseRoute] = ()) -> ASGIApp:
     """The ASGI app around a desk. `more` are routes outside of the API, such as `/metrics`."""
-    described = openapi.document(endpoints())
 
     async def document(request: Request) -> Response:
-        return JSONResponse(described, headers={"Cache-Control": "no-store"})
+        return JSONResponse(_document(), headers={"Cache-Control": "no-store"})
 
     routes: list[BaseRoute] = [
         *_routes(endpoints(), desk),
@@ -74,6 +75,11 @@ def build_app(desk: Desk, more: Sequence[BaseRoute] = ()) -> ASGIApp:
         host_names=(desk.config.listen.host, *desk.config.host_names),
         request_bytes_max=desk.config.request_bytes_max,
     )
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return openapi.document(endpoints())
 
 
 def _routes(all_of_them: Iterable[Endpoint], desk: Desk) -> list[Route]:

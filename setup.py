@@ -92,5 +92,6 @@ class ArchiveWithConsole(sdist):
 
 setup(
     ext_modules=compiled_leaves(),
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
     cmdclass={"build_py": BuildWithConsole, "sdist": ArchiveWithConsole},
 )

@@ -102,8 +102,14 @@ def described(name: str, thing: Any, *, names_alone: bool = False) -> Iterator[s
 
 
 def methods(thing: type) -> Iterator[tuple[str, Any]]:
-    """Yield the public methods and properties of a class in the order of its source."""
-    for member, value in vars(thing).items():
+    """Yield the public methods and properties of a class, those of inner bases first."""
+    found: dict[str, Any] = {}
+    for each in reversed(thing.__mro__):
+        if each is thing or (
+            each.__module__.startswith("pocketmq.client") and each.__name__ not in pocketmq.__all__
+        ):
+            found.update(vars(each))
+    for member, value in found.items():
         if member.startswith("_") or member in INNER or not getattr(value, "__doc__", None):
             continue
         if isinstance(value, (property, classmethod, staticmethod)) or inspect.isfunction(value):

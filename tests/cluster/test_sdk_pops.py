@@ -12,6 +12,7 @@ from tests.support.waiting import until
 
 import pocketmq
 from pocketmq import blocking
+from pocketmq.errors import ConfigError
 from pocketmq.testing import LocalBroker
 
 
@@ -168,3 +169,46 @@ async def test_a_message_of_one_topic_does_not_wait_for_the_others(
         assert asyncio.get_running_loop().time() - began < 10
         await consumer.ack(message)
     assert message.topic == wanted
+
+
+async def test_a_handler_can_be_given_by_decoration_and_a_stop_is_waited_for_by_all(
+    rocketmq: LocalBroker,
+) -> None:
+    rocketmq.send("orders", b"x")
+    consumer = pocketmq.PopConsumer(
+        rocketmq.address, group="g", topics="orders", start_from="first"
+    )
+    begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @consumer.handler
+    async def handle(message: pocketmq.ReceivedMessage) -> None:
+        begun.set()
+        await may_end.wait()
+        ended.set()
+
+    running = asyncio.ensure_future(consumer.run())
+    await asyncio.wait_for(begun.wait(), 20)
+    with pytest.raises(ConfigError, match="has started"):
+        consumer.handler(handle)
+    stops = [asyncio.ensure_future(consumer.stop()) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert not any(stop.done() for stop in stops)
+    may_end.set()
+    await asyncio.gather(running, *stops)
+    assert ended.is_set() and not consumer.is_running
+    rocketmq.assert_consumed("orders", by="g", count=1)
+
+
+def test_a_plain_one_too(rocketmq: LocalBroker) -> None:
+    rocketmq.send("orders", b"x")
+    consumer = blocking.PopConsumer(
+        rocketmq.address, group="g", topics="orders", start_from="first"
+    )
+
+    @consumer.handler
+    def handle(message: pocketmq.ReceivedMessage) -> None:
+        consumer.stop()
+
+    consumer.run()
+    blocking.close_all()
+    rocketmq.assert_consumed("orders", by="g", count=1)

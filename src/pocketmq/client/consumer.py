@@ -13,13 +13,10 @@ when it raises, the message is delivered again later, and at last goes to the de
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import TypeVar
 
 from pocketmq.client.allocation import AllocationStrategy, strategy_of
 from pocketmq.client.assigned import GroupSession
@@ -27,6 +24,7 @@ from pocketmq.client.codecs.registry import Codec, Codecs, codecs_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.consuming import ConsumerOptions, RetryRules, StartFrom, start_ms, start_name
 from pocketmq.client.explain import explain_consumer
+from pocketmq.client.handled import HandledConsumer
 from pocketmq.client.handling import Handler
 from pocketmq.client.hooks import Hook, Hooks
 from pocketmq.client.iteration import Messages
@@ -35,14 +33,12 @@ from pocketmq.client.offsets import OffsetStore
 from pocketmq.client.running import ConsumerPlan, RunningConsumer
 from pocketmq.client.subscriptions import Topics, parse_topics, subscribe
 from pocketmq.clock import Clock, SystemClock
-from pocketmq.errors import ClientClosed, ConfigError
+from pocketmq.errors import ConfigError
 from pocketmq.message.topics import group_problem, retry_topic, with_namespace
 from pocketmq.security import Credentials
 
-F = TypeVar("F", bound=Handler)
 
-
-class Consumer:
+class Consumer(HandledConsumer[RunningConsumer]):
     """A member of a consumer group.
 
     `topics` is a topic, a list of them, or topics with a filter each: tags as `"paid || shipped"`,
@@ -122,85 +118,12 @@ class Consumer:
             clock,
             codecs_of(codec),
         )
-        self._parts: RunningConsumer | None = None
-        self._stopped: asyncio.Event | None = None
-        self._stopping: asyncio.Task[None] | None = None
+        super().__init__(self._plan)
 
-    # -- setting up -------------------------------------------------------------------------
-
-    def handler(self, function: F) -> F:
-        """Decorate the function that handles messages.
-
-        @consumer.handler
-        async def bill(message): ...
-        """
-        if self._parts is not None:
-            raise ConfigError("the consumer has started; give it its handler before")
-        self._plan.handler = function
-        return function
-
-    async def start(self) -> None:
-        """Join the group and begin. Raise NameServersUnreachable when none answers.
-
-        Topics that do not exist yet are looked for until they do.
-        """
-        if self._parts is not None:
-            raise ClientClosed("this consumer has started already")
+    def _made(self) -> RunningConsumer:
         if not self._plan.subscriptions:
             raise ConfigError("no topic is given; pass topics= or call subscribe first")
-        parts = RunningConsumer(self._plan)
-        self._parts = parts
-        self._stopped = asyncio.Event()
-        try:
-            await parts.start()
-        except BaseException:
-            self._parts = None
-            await parts.abandon()
-            raise
-
-    async def stop(self) -> None:
-        """Finish what is being handled, commit positions and leave the group."""
-        parts = self._parts
-        if parts is None:
-            return
-        if self._stopping is None:
-            self._stopping = asyncio.ensure_future(self._stop(parts))
-        await asyncio.shield(self._stopping)
-
-    async def _stop(self, parts: RunningConsumer) -> None:
-        try:
-            await parts.stop()
-        finally:
-            self._parts = None
-            self._stopping = None
-            if self._stopped is not None:
-                self._stopped.set()
-
-    async def run(self) -> None:
-        """Start, and return when `stop` was called. Cancelling stops the consumer."""
-        if self._plan.handler is None:
-            raise ConfigError("run() needs a handler; without one, iterate over the consumer")
-        if self._parts is None:
-            await self.start()
-        assert self._stopped is not None
-        try:
-            await self._stopped.wait()
-        finally:
-            await self.stop()
-
-    async def __aenter__(self) -> Consumer:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._parts is not None and self._parts.inbox is not None:
-            self._parts.inbox.settle_all(error)
-        await self.stop()
+        return RunningConsumer(self._plan)
 
     # -- receiving --------------------------------------------------------------------------
 
@@ -214,24 +137,9 @@ class Consumer:
         call its `retry` or `reject` if it is not. An exception that leaves the `async with` block
         means that it is not. Several tasks may iterate at a time.
         """
-        inbox = self._running().inbox
-        if inbox is None:
-            raise ConfigError("this consumer has a handler, so it cannot be iterated over")
-        return Messages(inbox, idle)
-
-    def _running(self) -> RunningConsumer:
-        if self._parts is None:
-            raise ClientClosed(
-                "this consumer does not run; use `async with`, or call start() first"
-            )
-        return self._parts
+        return Messages(self._inbox(), idle)
 
     # -- looking ----------------------------------------------------------------------------
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has started and not stopped."""
-        return self._parts is not None
 
     @property
     def client_id(self) -> str:

@@ -19,23 +19,22 @@ import logging
 import ssl
 from collections.abc import Iterable
 from datetime import timedelta
-from types import TracebackType
 from typing import Final, Literal
 
 from pocketmq.client.codecs.registry import Codec, Codecs, codecs_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.consuming import ConsumerOptions, RetryRules
 from pocketmq.client.explain import explain_consumer
+from pocketmq.client.handled import HandledConsumer
 from pocketmq.client.handling import Handler
 from pocketmq.client.hooks import Hook, Hooks
-from pocketmq.client.instance import Instance
 from pocketmq.client.iteration import Messages
 from pocketmq.client.messages import Delay, ReceivedMessage
 from pocketmq.client.pop_running import POP_ATTEMPTS_MAX, PopPlan, RunningPops
 from pocketmq.client.popped import PoppedQueue
 from pocketmq.client.subscriptions import Topics, parse_topics
 from pocketmq.clock import Clock, SystemClock
-from pocketmq.errors import ClientClosed, ClientError, ConfigError
+from pocketmq.errors import ClientError, ConfigError
 from pocketmq.message.topics import group_problem, with_namespace
 from pocketmq.security import Credentials
 
@@ -45,7 +44,7 @@ INVISIBLE_SECONDS: Final = 60.0
 TURN_SECONDS: Final = 1.0
 
 
-class PopConsumer:
+class PopConsumer(HandledConsumer[RunningPops]):
     """A member of a group whose messages are popped.
 
     `handler`, `concurrency`, `retry_in`, `max_attempts` and `hooks` are as for `Consumer`.
@@ -127,65 +126,11 @@ class PopConsumer:
             codecs_of(codec),
             clock,
         )
-        self._parts: RunningPops | None = None
         self._turns = itertools.count()
-        self._stopped: asyncio.Event | None = None
+        super().__init__(self._plan)
 
-    # -- starting and stopping --------------------------------------------------------------
-
-    async def start(self) -> None:
-        """Join the group. Raise NameServersUnreachable when none answers."""
-        if self._parts is not None:
-            raise ClientClosed("this consumer has started already")
-        instance = Instance.obtain(self._plan.client_config, consumer_group=self._plan.group)
-        parts = RunningPops(self._plan, instance)
-        try:
-            await parts.start()
-        except BaseException:
-            await parts.stop(0.0)
-            raise
-        self._parts = parts
-        self._stopped = asyncio.Event()
-
-    async def stop(self) -> None:
-        """Finish what is being handled, acknowledge it and leave the group."""
-        parts, self._parts = self._parts, None
-        if parts is None:
-            return
-        await parts.stop(self._plan.options.stop_timeout_ms / 1000)
-        assert self._stopped is not None
-        self._stopped.set()
-
-    async def run(self) -> None:
-        """Start, and return when `stop` was called. Cancelling stops the consumer."""
-        if self._plan.handler is None:
-            raise ConfigError("run() needs a handler; without one, iterate or call receive()")
-        if self._parts is None:
-            await self.start()
-        assert self._stopped is not None
-        try:
-            await self._stopped.wait()
-        finally:
-            await self.stop()
-
-    async def __aenter__(self) -> PopConsumer:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._parts is not None and self._parts.inbox is not None:
-            self._parts.inbox.settle_all(error)
-        await self.stop()
-
-    def _running(self) -> RunningPops:
-        if self._parts is None:
-            raise ClientClosed("this consumer does not run; use `async with`, or start() first")
-        return self._parts
+    def _made(self) -> RunningPops:
+        return RunningPops(self._plan)
 
     # -- messages ---------------------------------------------------------------------------
 
@@ -194,11 +139,9 @@ class PopConsumer:
 
     def messages(self, *, idle: float | None = None) -> Messages:
         """The messages, for `async for`; see `Consumer.messages`."""
-        parts = self._running()
-        if parts.inbox is None:
-            raise ConfigError("this consumer has a handler, so it cannot be iterated over")
-        parts.begin()
-        return Messages(parts.inbox, idle)
+        inbox = self._inbox()
+        self._running().begin()
+        return Messages(inbox, idle)
 
     async def receive(
         self, messages_max: int = 32, *, wait: float | timedelta = 15.0

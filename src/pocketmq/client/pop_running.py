@@ -77,8 +77,9 @@ class PopEnding(Ending):
 class RunningPops:
     """The parts of one popping consumer between its start and its stop."""
 
-    def __init__(self, plan: PopPlan, instance: Instance) -> None:
+    def __init__(self, plan: PopPlan) -> None:
         self.plan = plan
+        instance = Instance.obtain(plan.client_config, consumer_group=plan.group)
         self.instance = instance
         self._sources: dict[MessageQueue, PoppedQueue] = {}
         self._loops: dict[MessageQueue, asyncio.Task[None]] = {}
@@ -143,8 +144,15 @@ class RunningPops:
                 asyncio.ensure_future(self._renew()),
             ]
 
-    async def stop(self, seconds: float) -> None:
+    async def stop(self) -> None:
         """Pop no more, finish what is in hand, acknowledge it, say goodbye."""
+        await self._stop(self.plan.options.stop_timeout_ms / 1000)
+
+    async def abandon(self) -> None:
+        """Let go of what a start that failed has taken."""
+        await self._stop(0.0)
+
+    async def _stop(self, seconds: float) -> None:
         for topic in self.plan.subscriptions:
             self.instance.routes.unlisten(topic, self._route_changed)
         renewing = self._tasks[1:]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from pocketmq.client.blocking.background import background
 from pocketmq.client.blocking.facade import Facade, looks, takes, waits
 from pocketmq.client.blocking.looping import LoopingFacade
 from pocketmq.client.consumer import Consumer as AsyncConsumer
-from pocketmq.client.handling import Handler
 from pocketmq.client.lite_pull import LitePullConsumer as AsyncLitePullConsumer
 from pocketmq.client.pop_consumer import PopConsumer as AsyncPopConsumer
 from pocketmq.client.pull_consumer import PullConsumer as AsyncPullConsumer
-from pocketmq.errors import ConfigError
-
-H = TypeVar("H", bound=Handler)
 
 
 class Consumer(LoopingFacade[AsyncConsumer]):
@@ -39,21 +35,7 @@ class Consumer(LoopingFacade[AsyncConsumer]):
 
     @takes(AsyncConsumer)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._handler: Any = None
-        super().__init__(lambda: self._made(args, kwargs))
-
-    def _made(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncConsumer:
-        made = AsyncConsumer(*args, **kwargs)
-        if self._handler is not None:
-            made.handler(self._handler)
-        return made
-
-    def handler(self, function: H) -> H:
-        """Decorate the function that handles messages."""
-        if self._is_started:
-            raise ConfigError("the consumer has started; give it its handler before")
-        self._handler = function
-        return self._inner.handler(function)
+        super().__init__(lambda: AsyncConsumer(*args, **kwargs))
 
     @property
     def client_id(self) -> str:

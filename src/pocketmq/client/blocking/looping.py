@@ -13,10 +13,14 @@ from typing import Any, Final, Protocol, TypeVar
 
 from pocketmq.client.blocking.background import background
 from pocketmq.client.blocking.facade import AsyncClient, Facade
+from pocketmq.client.handling import Handler
 from pocketmq.client.messages import ReceivedMessage
 from pocketmq.errors import ClientClosed, ConfigError
 
 THREADS_MAX: Final = 1000
+
+
+H = TypeVar("H", bound=Handler)
 
 
 class LoopingClient(AsyncClient, Protocol):
@@ -24,6 +28,10 @@ class LoopingClient(AsyncClient, Protocol):
 
     def messages(self, *, idle: float | None = None) -> AsyncIterator[ReceivedMessage]:
         """Its messages."""
+        ...
+
+    def handler(self, function: H) -> H:
+        """Decorate the function that handles messages."""
         ...
 
 
@@ -37,7 +45,20 @@ class LoopingFacade(Facade[L]):
         self._loops: dict[int, _Loop] = {}
         self._wanted_to_stop = threading.Event()
         self._runs = False
-        super().__init__(make)
+        self._handler: Handler | None = None
+        super().__init__(lambda: self._with_handler(make()))
+
+    def _with_handler(self, made: L) -> L:
+        if self._handler is not None:
+            made.handler(self._handler)
+        return made
+
+    def handler(self, function: H) -> H:
+        """Decorate the function that handles messages."""
+        if self._is_started:
+            raise ConfigError("the consumer has started; give it its handler before")
+        self._handler = function
+        return self._inner.handler(function)
 
     # -- life -------------------------------------------------------------------------------
 

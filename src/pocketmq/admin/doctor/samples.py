@@ -79,7 +79,8 @@ class Samples:
                 BrokerConsumeStatsRequest(),
                 patience=_PATIENCE,
             )
-            told = BrokerConsumeStats.from_json(bytes(answer.body))
+            # Of many groups this takes seconds; a console that asks has others to serve meanwhile.
+            told = await asyncio.to_thread(BrokerConsumeStats.from_json, bytes(answer.body))
         except PocketMQError as error:
             taken.problems.append(
                 f"The positions of groups on broker {broker.name} are not known: {error}"

@@ -30,7 +30,6 @@ from pocketmq.protocol.bodies.subscription_group import GroupList
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.requests.topics import TopicRequest
 
-GROUPS_MAX: Final = 200
 GROUPS_ASKED_MAX: Final = 2000
 _FILE_BYTES: Final = 1024 * 1024 * 1024
 _RUNTIME: Final = re.compile(
@@ -127,7 +126,7 @@ async def collect(
     traced = {point.group for point in traces if point.what == "delivered"}
     if not group:
         groups |= {name for name in traced if "@" not in name}
-    chosen = sorted(groups)[:GROUPS_MAX]
+    chosen = sorted(groups)
     copies = await _all_copies(search, found, topic, chosen)
     brokers = {broker.name: broker for broker in masters}
     holding = [brokers[name] for name in {copy.broker for copy in copies} if name in brokers]

@@ -22,6 +22,7 @@ from pocketmq.message.topics import DEAD_LETTER_PREFIX, RETRY_PREFIX
 from pocketmq.protocol.bodies.subscription_group import SubscriptionGroup
 
 MESSAGES_MAX: Final = 5
+GROUPS_MAX: Final = 200
 
 
 async def explain(
@@ -85,12 +86,14 @@ async def _life(
             facts, await group_facts(admin.calls, facts, name, configs.get(name)), problem
         )
 
-    fates = await all_of(groups, fate)
+    fates = await all_of(groups[:GROUPS_MAX], fate)
     findings = [*way_findings(facts), *storage_findings(facts)]
     if not findings:
         findings.append(_elsewhere(facts))
     if not groups:
         findings.append(_nobody(facts.topic))
+    if len(groups) > GROUPS_MAX:
+        findings.append(_more_groups(facts.topic, len(groups)))
     if not group:
         # Nobody can see it: that is said once, and not of each group.
         fates = [one for one in fates if one.status is not Status.NOT_YET]
@@ -124,6 +127,15 @@ def _elsewhere(facts: MessageFacts) -> Finding:
         f"file. What is left is a copy in {copy.topic}, queue {copy.queue_id} at offset "
         f"{copy.queue_offset:,} on {copy.broker}.",
         {"topic": copy.topic, "offset_message_id": copy.offset_id},
+    )
+
+
+def _more_groups(topic: str, count: int) -> Finding:
+    return Finding(
+        "more groups",
+        f"{counted(count, 'group')} consume topic {topic}; the first {GROUPS_MAX} by name are told "
+        "of. Ask for one with --group.",
+        {"groups": count},
     )
 
 

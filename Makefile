@@ -75,6 +75,7 @@ docs: $(VENV)/.server ## write docs/reference from the settings, the command lin
 	$(PY) scripts/compatibility.py
 	$(PY) scripts/sdk_reference.py
 	$(PY) scripts/metrics_reference.py
+	$(PY) scripts/console_reference.py
 
 dist: $(VENV)/.dev ## build a source archive and a wheel into dist/
 	$(PIP) build
@@ -104,6 +105,7 @@ docs-check: $(VENV)/.dev
 	$(PY) scripts/admin_reference.py --check
 	$(PY) scripts/sdk_reference.py --check
 	$(PY) scripts/metrics_reference.py --check
+	$(PY) scripts/console_reference.py --check
 	$(PY) scripts/compatibility.py --check
 
 # Both builds and both event loops: compiled on uvloop, and plain Python on asyncio's loop in its debug

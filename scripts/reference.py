@@ -18,6 +18,8 @@ import click
 from pocketmq.broker.config import BrokerConfig
 from pocketmq.cli.connecting import asking
 from pocketmq.cli.main import commands
+from pocketmq.console.config import ConsoleConfig
+from pocketmq.edge.config import EdgeConfig
 from pocketmq.nameserver.config import NameServerConfig
 from pocketmq.settings import Setting, settings_of
 from pocketmq.settings.values import choices_of, show
@@ -61,6 +63,8 @@ def configuration_page() -> str:
     for title, section, config in (
         ("Broker", "broker", BrokerConfig()),
         ("Name server", "nameserver", NameServerConfig()),
+        ("Web console", "console", ConsoleConfig()),
+        ("Edge", "edge", EdgeConfig()),
     ):
         parts.append(f"## {title}: `{section}`\n")
         parts.extend(_tables(config))
@@ -76,7 +80,7 @@ def command_line_page() -> str:
         usage = " ".join(command.collect_usage_pieces(context))
         parts.append(f"## `pocketmq {name}`\n\n{_prose(command)}")
         parts.append(f"```\npocketmq {name} {usage}\n```\n")
-        options = [p for p in command.params if isinstance(p, click.Option)]
+        options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
         rows = [row for row in map(_flag_row, options) if row not in common]
         if rows:
             parts.append("\n".join(["| Flag | What |", "|---|---|", *rows]) + "\n")

@@ -144,8 +144,7 @@ class RouteTable:
             self._routes.pop(topic, None)
             raise NoRoute(
                 topic,
-                "it does not exist, or no broker that has it is up; create it, for example "
-                f"with `mqadmin updateTopic -n <name server> -c <cluster> -t {topic}`",
+                f"it does not exist, or no broker that has it is up; {how_to_create(topic)}",
             )
         route = route_of(topic, document)
         known = self._routes.pop(topic, None)
@@ -208,3 +207,8 @@ class RouteTable:
             task.cancel()
         if asking:
             await asyncio.wait(asking)
+
+
+def how_to_create(topic: str) -> str:
+    """What to do about a topic that does not exist."""
+    return f"create it, for example with `pocketmq topic create {topic} -n <name server>`"

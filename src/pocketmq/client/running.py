@@ -219,6 +219,7 @@ class RunningConsumer:
                 await self.instance.routes.get(topic)
             except NoRoute as error:
                 _log.warning("%s; looking for it until it exists", error)
+                self.rebalance.problems[topic] = str(error)  # so it is not logged once more
         await self._check_filters()
         self._hooks_started = True
         await self.plan.hooks.start(self.instance)

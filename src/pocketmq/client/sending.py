@@ -24,7 +24,7 @@ from pocketmq.client.instance import Instance
 from pocketmq.client.lanes import Lane, Lanes
 from pocketmq.client.messages import SendReceipt, SendStatus
 from pocketmq.client.outgoing import Outgoing
-from pocketmq.client.routes import Route
+from pocketmq.client.routes import Route, how_to_create
 from pocketmq.errors import (
     BrokerRefused,
     ClientError,
@@ -174,8 +174,7 @@ class Sender:
         except NoRoute:
             raise NoRoute(
                 topic,
-                "it does not exist, and the brokers do not create topics; create it, for example "
-                f"with `mqadmin updateTopic -n <name server> -c <cluster> -t {topic}`",
+                f"it does not exist, and the brokers do not create topics; {how_to_create(topic)}",
             ) from None
         count = self._options.topic_queues
         queues = tuple(queue for queue in parent.write_queues if queue.queue_id < count)
@@ -416,5 +415,5 @@ def _why_unwritable(route: Route) -> str:
         return "no broker has it; start its broker, or create it on another"
     return (
         f"its brokers ({', '.join(sorted(route.brokers))}) have no writable queue of it; a master "
-        "may be down, or the topic's permission is read-only (`mqadmin updateTopicPerm -p 6`)"
+        "may be down, or the topic is read-only (`pocketmq topic update <topic> --permission both`)"
     )

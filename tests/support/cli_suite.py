@@ -10,6 +10,7 @@ import asyncio
 import io
 import itertools
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -60,7 +61,11 @@ class Cli:
 
     def json(self, *words: str, exits: int = 0) -> Any:
         """What it prints for scripts."""
-        return json.loads(self(*words, "--json", exits=exits))
+        with pytest.raises(SystemExit) as ended:
+            main((*words, "--json"))
+        out, err = self._capsys.readouterr()
+        assert ended.value.code == exits, f"pocketmq {' '.join(words)}: {out}{err}"
+        return json.loads(out)
 
     def until(self, condition: Callable[[Any], object], *words: str) -> Any:
         """What it prints for scripts as soon as that is as wanted; a broker may take a moment.
@@ -295,6 +300,38 @@ def test_messages_are_sent_again(call: Cli) -> None:
     assert (copy["body"], copy["keys"]) == ("pizza", ["42"])
     words = ("message", "resend", message_id, "--topic", topic, "--group", group, "-y")
     assert "has no connected consumer" in call(*words, exits=2)
+
+
+def test_a_message_is_handed_to_a_consumer(call: Cli) -> None:
+    topic, group = call.topic(queues=1), call.group()
+    good, bad = call.send(topic, "good"), call.send(topic, "bad")
+    handled: list[str] = []
+    done = threading.Event()
+
+    async def handle(message: pocketmq.ReceivedMessage) -> None:
+        handled.append(message.text)
+        if message.text == "bad" and handled.count("bad") > 1:
+            raise ValueError("too cold")
+
+    async def work() -> None:
+        async with pocketmq.Consumer(
+            call.name_server, group=group, topics=topic, handler=handle, start_from="first"
+        ):
+            await asyncio.to_thread(done.wait, WITHIN_SECONDS)
+
+    thread = threading.Thread(target=lambda: asyncio.run(work()))
+    thread.start()
+    try:
+        call.until(lambda shown: shown["members"] and len(handled) == 2, "group", "show", group)
+        words = ("--topic", topic, "--group", group, "-y")
+        told = call.json("message", "resend", good, *words)
+        assert (told["outcome"], handled) == ("success", ["good", "bad", "good"])
+        told = call.json("message", "resend", bad, *words, "--client", told["client_id"], exits=1)
+        assert told["outcome"] in ("failed", "retry")
+    finally:
+        done.set()
+        thread.join()
+    assert handled[3:] == ["bad"]
 
 
 # -- positions and dead letters --------------------------------------------------------------

@@ -16,8 +16,6 @@ from pocketmq.message.topics import (
     is_system_topic,
     topic_problem,
 )
-from pocketmq.protocol.bodies.stats import TopicStats
-from pocketmq.protocol.bodies.subscription_group import GroupList
 from pocketmq.protocol.bodies.topic_config import TopicConfig, TopicConfigTable, TopicList
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.requests.routes import DeleteTopicInNameserverRequest
@@ -90,6 +88,8 @@ class Topics:
     async def extents(self, topic: str) -> list[QueueExtent]:
         """How much each queue of a topic holds. Raise NoRoute when it does not exist."""
 
+        from pocketmq.protocol.bodies.stats import TopicStats
+
         async def ask(broker: Broker) -> TopicStats:
             code = RequestCode.GET_TOPIC_STATS_INFO
             answer = await self._calls.ask(broker.address, code, TopicRequest(topic))
@@ -143,6 +143,8 @@ class Topics:
 
     async def groups(self, topic: str) -> list[str]:
         """The groups that consume a topic or have done so. Raise NoRoute."""
+
+        from pocketmq.protocol.bodies.subscription_group import GroupList
 
         async def ask(broker: Broker) -> GroupList:
             code = RequestCode.QUERY_TOPIC_CONSUME_BY_WHO

@@ -6,7 +6,6 @@ Commands are imported when they are called, so that `up` pays for nothing it doe
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Sequence
 
@@ -101,13 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     `pocketmq.cli.exits` lists the codes.
     """
     try:
-        commands.main(
+        ended = commands.main(
             args=None if arguments is None else list(arguments),
             prog_name="pocketmq",
             standalone_mode=False,
         )
-    except click.exceptions.Exit as finished:
-        sys.exit(finished.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(exits.WRONG)
@@ -117,26 +114,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(exits.INTERRUPTED)
     except PocketMQError as error:
         _fail(exits.message_of(error), exits.exit_code(error))
-    except BrokenPipeError:
-        _leave_the_pipe()
     except OSError as error:
         if error.errno not in _CURES:
             raise
         place = f"{error.filename}: " if error.filename else ""
         _fail(place + _CURES[error.errno])
-    sys.exit(exits.DONE)
+    # What a command ends with by `ctx.exit` comes back as a number.
+    sys.exit(ended if isinstance(ended, int) else exits.DONE)
 
 
 def _fail(line: str, code: int = exits.WRONG) -> None:
     click.echo(f"pocketmq: {line}", err=True)
     sys.exit(code)
-
-
-def _leave_the_pipe() -> None:
-    """End quietly when nobody reads the output any more, as after `| head`."""
-    # Python flushes standard output at exit, and would complain.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(exits.PIPE_CLOSED)
 
 
 def _one_line(text: str) -> str:

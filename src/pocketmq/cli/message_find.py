@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -46,8 +45,7 @@ def get(
     """Show a message with everything that is known of it."""
     found = ask(nameserver, lambda admin: found_by_id(admin, message_id, topic))
     if only_body:
-        sys.stdout.buffer.write(body_of(found[0]))
-        sys.stdout.buffer.flush()
+        terminal.write_bytes(body_of(found[0]))
         return
     if as_json:
         print_json([message_json(one) for one in found])

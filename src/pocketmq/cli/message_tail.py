@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -57,7 +56,6 @@ def tail(
             print_json(message_json(message), one_line=True)
         else:
             _print(message, whole=whole)
-        sys.stdout.flush()
 
     async def follow(admin: Admin) -> None:
         seen = 0

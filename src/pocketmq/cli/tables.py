@@ -25,24 +25,29 @@ class Coloured:
 
 Cell = str | int | float | bool | None | Coloured
 
-_NARROWEST_COLUMN = 6
 _GAP = "  "
 _WHOLE = frozenset(("MESSAGE", "STORED", "WHEN", "ADDRESS", "BROKER", "QUEUE", "GIVEN UP AT"))
 """Headings of columns that are worth nothing in part, and short enough to be kept whole."""
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Print rows under headings, numbers to the right, fitted to the width of a terminal."""
-    on_terminal = terminal.is_terminal()
+    """Print rows under headings, numbers to the right.
+
+    A terminal gets what fits its width, and no column that holds nothing.
+    """
+    if terminal.is_terminal():
+        places = _worth_showing(headings, rows)
+        headings = [headings[place] for place in places]
+        rows = [[row[place] for place in places] for row in rows]
     texts = [[_text(cell) for cell in row] for row in rows]
     columns = list(zip(headings, *texts, strict=True))
     widths = [max(map(terminal.width_of, column)) for column in columns]
     numbers = [_holds_numbers([row[place] for row in rows]) for place in range(len(headings))]
-    if on_terminal:
+    if terminal.is_terminal():
         whole = [
             number or heading in _WHOLE for number, heading in zip(numbers, headings, strict=True)
         ]
-        widths = _fitted(widths, whole, terminal.size()[0])
+        widths = _fitted(widths, numbers, whole, terminal.size()[0])
     head = _line(headings, widths, numbers)
     terminal.echo(terminal.paint(head, bold=True))
     for row, line in zip(rows, texts, strict=True):
@@ -113,21 +118,35 @@ def size(count: int) -> str:
     return f"{value:.1f} TiB"
 
 
-def _fitted(widths: list[int], whole: Sequence[bool], room: int) -> list[int]:
-    """The widths that make a table fit: the widest columns of text give first."""
+def _fitted(
+    widths: list[int], numbers: Sequence[bool], whole: Sequence[bool], room: int
+) -> list[int]:
+    """The widths that make a table fit: the widest columns of text give first, numbers never."""
     room -= len(_GAP) * (len(widths) - 1)
-    fixed = [
-        width if kept else min(width, _NARROWEST_COLUMN)
-        for width, kept in zip(widths, whole, strict=True)
+    found = widths
+    for kept, narrowest in ((whole, 6), (whole, 3), (numbers, 3)):
+        least = [
+            width if keep else min(width, narrowest)
+            for width, keep in zip(widths, kept, strict=True)
+        ]
+        level = max(widths)
+        while True:
+            found = [max(low, min(width, level)) for low, width in zip(least, widths, strict=True)]
+            if sum(found) <= room:
+                return found
+            if level <= narrowest:
+                break
+            level -= 1
+    return found
+
+
+def _worth_showing(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[int]:
+    """The columns that hold anything at all; without rows all of them."""
+    return [
+        place
+        for place in range(len(headings))
+        if not rows or any(_text(row[place]) for row in rows)
     ]
-    level = max(widths)
-    while (
-        level > _NARROWEST_COLUMN
-        and sum(max(least, min(width, level)) for least, width in zip(fixed, widths, strict=True))
-        > room
-    ):
-        level -= 1
-    return [max(least, min(width, level)) for least, width in zip(fixed, widths, strict=True)]
 
 
 def _line(texts: Sequence[str], widths: Sequence[int], numbers: Sequence[bool]) -> str:

@@ -11,8 +11,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
+from typing import NoReturn
 
 import click
+
+from pocketmq.cli.exits import PIPE_CLOSED
 
 _NARROWEST = 40
 _captured: list[StringIO] = []
@@ -44,11 +47,30 @@ def paint(text: str, colour: str = "", *, bold: bool = False, dim: bool = False)
 
 
 def echo(text: str = "") -> None:
-    """Print a line."""
+    """Print a line. When nobody reads it any more, as after `| head`, the command ends."""
     if _captured:
         _captured[-1].write(text + "\n")
-    else:
+        return
+    try:
         click.echo(text, color=has_colours())
+    except BrokenPipeError:
+        leave_the_pipe()
+
+
+def write_bytes(data: bytes) -> None:
+    """Print bytes as they are."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        leave_the_pipe()
+
+
+def leave_the_pipe() -> NoReturn:
+    """End quietly when nobody reads the output any more. Raise click's Exit."""
+    # Python flushes standard output at exit, and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise click.exceptions.Exit(PIPE_CLOSED)
 
 
 @contextmanager

@@ -199,7 +199,12 @@ async def test_what_could_not_be_asked_is_said(
             life = await explained(rocketmq, receipt.message_id)
         with rocketmq.faults.refuse("QUERY_MESSAGE", remark="not today"):
             nothing = await asked(rocketmq, message_id=receipt.message_id)
+        with rocketmq.faults.refuse("QUERY_CONSUMER_OFFSET", remark="not today"):
+            lost = await fate(rocketmq, receipt.message_id, "billing")
+    assert (lost.status, lost.findings[0].kind) == (Status.UNKNOWN, "position not known")
     (group,) = life.groups
+    assert group.status in (Status.UNKNOWN, Status.CONSUMED)
+    assert all(one.kind != "offline" for one in group.findings)
     assert "not today" in finding(group.findings, "not known").text
     assert "Whether it is flushed is not known" in finding(life.findings, "on disk").text
     assert "not today" in finding(nothing.findings, "broker not asked").text

@@ -152,11 +152,18 @@ def test_all_forms_of_retry_topics_count(retry: str) -> None:
     assert "1 message before it" in behind.findings[0].text
 
 
+def test_members_that_are_not_known_are_not_offline() -> None:
+    told = fate_of(message(), group(members=(), members_known=False, is_subscribed=False))
+    assert told.status is Status.UNKNOWN
+    assert "and who is connected is not known: it is at offset 3" in told.findings[0].text
+    assert kinds(told.findings) == ["behind"]
+
+
 def test_settings_that_are_not_known_are_no_missing_group() -> None:
     nobody = GroupFacts("g", is_known=False)
     assert fate_of(message(), nobody).findings[0].kind == "no such group"
     told = fate_of(message(), nobody, "not today")
-    assert told.status is Status.OFFLINE
+    assert told.status is Status.UNKNOWN
     assert "not known" in kinds(told.findings)
 
 

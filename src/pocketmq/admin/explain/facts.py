@@ -227,11 +227,16 @@ class GroupFacts:
     model: str = ""
     consume_type: str = ""
     members: tuple[MemberFacts, ...] = ()
+    members_known: bool = True
+    """Whether the broker told who is connected."""
     is_subscribed: bool = False
     subscription: SubscriptionData | None = None
     """What the broker filters by: the newest that any member stated."""
     offsets: Mapping[tuple[str, str, int], int | None] = field(default_factory=dict)
-    """Broker, topic, queue -> the first offset that is not consumed; None: never consumed."""
+    """Broker, topic, queue -> the first offset that is not consumed; None: never consumed.
+
+    What could not be asked is left out.
+    """
     problems: tuple[str, ...] = ()
 
     @property
@@ -252,6 +257,10 @@ class GroupFacts:
     def offset_at(self, copy: Copy) -> int | None:
         """The first offset of a copy's queue that is not consumed."""
         return self.offsets.get((copy.broker, copy.topic, copy.queue_id))
+
+    def knows(self, copy: Copy) -> bool:
+        """Whether the broker told how far the group is in a copy's queue."""
+        return (copy.broker, copy.topic, copy.queue_id) in self.offsets
 
     def has_passed(self, copy: Copy) -> bool:
         """Whether the group is beyond a copy."""

@@ -85,6 +85,13 @@ class _Fate:
         popped = self._popped(copy)
         if popped is not None:
             return popped
+        if not self._group.knows(copy):
+            return Status.UNKNOWN, Finding(
+                "position not known",
+                f"How far group {self._group.name} is in the queue could not be asked.",
+                {},
+                "pocketmq doctor",
+            )
         if self._group.has_passed(copy):
             return self._passed(copy)
         return self._not_passed(copy)
@@ -272,7 +279,10 @@ class _Fate:
 
     def _not_passed(self, copy: Copy) -> tuple[Status, Finding]:
         group = self._group
-        if not group.is_online:
+        if not group.members_known:
+            status = Status.UNKNOWN
+            text = f"Group {group.name} has not consumed it, and who is connected is not known"
+        elif not group.is_online:
             status, text = Status.OFFLINE, f"Group {group.name} has no member connected"
         elif not group.is_subscribed:
             return Status.NOT_SUBSCRIBED, next(

@@ -56,6 +56,7 @@ async def group_facts(
         model=found.message_model or "",
         consume_type=found.consume_type or "",
         members=tuple(members),
+        members_known=connections is not None,
         is_subscribed=subscription is not None,
         subscription=subscription,
         offsets=await asked.offsets(copies),
@@ -87,14 +88,18 @@ class GroupMembers:
             return True
 
     async def connections(self) -> ConsumerConnections | None:
-        """Who is connected, and what the broker takes for the group's subscriptions."""
+        """Who is connected, and what the broker takes for the group's subscriptions.
+
+        None when it does not tell.
+        """
         code = RequestCode.GET_CONSUMER_CONNECTION_LIST
         try:
             answer = await self._calls.ask(self._address, code, ConsumerGroupRequest(self._group))
             return ConsumerConnections.from_json(bytes(answer.body))
         except BrokerRefused as error:
-            if error.code != ResponseCode.CONSUMER_NOT_ONLINE:
-                self.problems.append(str(error))
+            if error.code == ResponseCode.CONSUMER_NOT_ONLINE:
+                return ConsumerConnections()
+            self.problems.append(str(error))
         except (NetError, MalformedBody) as error:
             self.problems.append(str(error))
         return None
@@ -103,16 +108,18 @@ class GroupMembers:
         """How far the group is in the queues of these copies."""
         queues = {(copy.broker, copy.topic, copy.queue_id): copy.address for copy in copies}
 
-        async def ask(place: tuple[str, str, int]) -> int | None:
+        found: dict[tuple[str, str, int], int | None] = {}
+
+        async def ask(place: tuple[str, str, int]) -> None:
             broker, topic, queue_id = place
             queue = MessageQueue(topic, broker, queue_id)
             try:
-                return await self._calls.consumer_offset(queues[place], self._group, queue)
+                found[place] = await self._calls.consumer_offset(queues[place], self._group, queue)
             except _FAILURES as error:
                 self.problems.append(str(error))
-                return None
 
-        return dict(zip(queues, await all_of(queues, ask), strict=True))
+        await all_of(queues, ask)
+        return found
 
     async def members(
         self, connections: Sequence[ClientConnection], copy: Copy

@@ -29,6 +29,8 @@ def obstacles(message: MessageFacts, group: GroupFacts) -> Iterator[Finding]:
             {"readable": False},
             f"pocketmq group allow {group.name} {message.topic}",
         )
+    if not group.members_known:
+        return
     if not group.is_online:
         yield Finding(
             "offline",

@@ -6,6 +6,8 @@ import fcntl
 import os
 import pty
 import select
+import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -144,6 +146,45 @@ def test_following_a_topic_ends_in_order(rocketmq: LocalBroker) -> None:
     assert "\x1b[32mnew\x1b[0m" in seen
     assert "Traceback" not in seen
     assert "destroyed" not in seen
+
+
+def test_bash_completes_commands_flags_and_live_names(rocketmq: LocalBroker) -> None:
+    if shutil.which("bash") is None:
+        pytest.skip("bash is not installed here; install it to test its completion")
+    rocketmq.topic("orders", queues=1)
+    rocketmq.topic("ledger", queues=1)
+    lines = [
+        "pocketmq mess",
+        "pocketmq topic sh",
+        f"pocketmq topic show -n {rocketmq.address} ",
+        f"pocketmq topic show -n {rocketmq.address} or",
+        "pocketmq topic show -n 127.0.0.1:1 or",
+        "pocketmq topic list --js",
+    ]
+    python = f"{shlex.quote(sys.executable)} -m pocketmq"
+    script = f"""
+        pocketmq() {{ {python} "$@"; }}
+        source <(pocketmq completion bash)
+        for COMP_LINE in "$@"; do
+            COMP_POINT=${{#COMP_LINE}}
+            _pocketmq_completion pocketmq
+            echo "${{COMPREPLY[*]}}"
+        done
+    """
+    ended = subprocess.run(
+        ["bash", "-c", script, "bash", *lines], capture_output=True, text=True, check=True
+    )
+    assert ended.stderr == ""
+    offered = ended.stdout.split("\n")
+    assert offered[:6] == ["message", "show", "ledger orders", "orders", "", "--json"]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_have_a_script(rocketmq: LocalBroker, shell: str) -> None:
+    code, seen = Terminal(rocketmq, "completion", shell).end()
+    assert code == 0
+    assert f"_POCKETMQ_COMPLETE={shell}_complete" in seen
+    assert "pocketmq" in seen.splitlines()[0]
 
 
 def test_a_reader_that_goes_away_is_no_error(rocketmq: LocalBroker) -> None:

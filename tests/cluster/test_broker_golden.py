@@ -6,14 +6,12 @@ fields and the shape of its body must be those that were recorded; values differ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.support.golden_wire import session_lines, session_names
+from tests.support.golden_replay import Exchange, decoded, exchanges, fits, shape
+from tests.support.golden_wire import session_names
 from tests.support.local_broker import connected, local_broker
 from tests.support.raw_peer import RawPeer
 
@@ -24,7 +22,6 @@ from pocketmq.protocol.bodies.subscription_group import SubscriptionGroup
 from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
-from pocketmq.protocol.framing import frame_to_command, parse_frames, untyped
 
 FILLED = ("golden_Resident", "golden_Orders", "golden_Events", "golden_Pop", "golden_Bulk")
 EMPTY = (
@@ -77,78 +74,10 @@ REPLAYED = frozenset(
         RequestCode.GET_TOPIC_CONFIG,
     )
 )
-# Below these members keys are data, not names of properties.
-MAPS = {
-    "attributes",
-    "consumeStatsList",
-    "data",
-    "forbiddenTable",
-    "groupTopicMap",
-    "messageRequestModeMap",
-    "offsetTable",
-    "subscriptionGroupTable",
-    "subscriptionTable",
-    "table",
-    "topicConfigTable",
-    "topicQueueMappingDetailMap",
-    "topicQueueMappingInfoMap",
-}
 OUR_CHOICE = {
     # Only the dashboard reads a broker's settings by name, and we have fewer of them.
     RequestCode.GET_BROKER_CONFIG,
 }
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A recorded request and its answer, and on which connection it was."""
-
-    connection: int
-    request: bytes
-    answer: Command
-
-
-def exchanges(session: str) -> Iterator[Exchange]:
-    """What a session asked a broker and got answered."""
-    targets: dict[int, str] = {}
-    asked: dict[tuple[int, int], bytes] = {}
-    for line in session_lines(session):
-        if line.get("event") == "open":
-            targets[line["conn"]] = line["to"]
-        header = line.get("header")
-        if header is None or not targets.get(line["conn"], "").startswith("broker"):
-            continue
-        frame, key = bytes.fromhex(line["frame_hex"]), (line["conn"], header["opaque"])
-        if line["dir"] == "c2s" and not header["flag"] & 1:
-            if header["code"] in REPLAYED:
-                asked[key] = frame
-        elif line["dir"] == "s2c" and header["flag"] & 1 and key in asked:
-            yield Exchange(line["conn"], asked.pop(key), decoded(frame))
-
-
-def decoded(frame: bytes) -> Command:
-    frames, _ = parse_frames(frame)
-    return frame_to_command(frame, untyped(frames[0]))
-
-
-def shape(value: Any, name: str = "") -> Any:
-    """The names of a document's properties, and of those inside."""
-    if isinstance(value, list):
-        return [shape(value[0], name)] if value else []
-    if not isinstance(value, dict):
-        return None
-    if name in MAPS or any(key.startswith("{") for key in value):
-        return {"*": shape(next(iter(value.values())))} if value else {}
-    return {key: shape(item, key) for key, item in value.items()}
-
-
-def fits(ours: Any, theirs: Any) -> bool:
-    """True when two shapes agree; an empty list or map agrees with any."""
-    if not ours or not theirs:
-        return isinstance(ours, type(theirs)) or ours is None or theirs is None
-    if isinstance(ours, list):
-        return isinstance(theirs, list) and fits(ours[0], theirs[0])
-    return set(ours) == set(theirs) and all(fits(ours[key], theirs[key]) for key in ours)
 
 
 async def prepare(app: BrokerApp) -> None:
@@ -160,7 +89,7 @@ async def prepare(app: BrokerApp) -> None:
     tables.offsets.commit(GROUP, "golden_Resident", 0, 1)
 
 
-@pytest.mark.parametrize("session", [n for n in session_names() if any(exchanges(n))])
+@pytest.mark.parametrize("session", [n for n in session_names() if any(exchanges(n, REPLAYED))])
 async def test_recorded_requests_are_answered_as_apache_answered(
     session: str, tmp_path: Path
 ) -> None:
@@ -178,7 +107,7 @@ async def test_recorded_requests_are_answered_as_apache_answered(
             for queue_id in (0, 1):
                 await producer.send(topic, queue_id=queue_id, properties="TAGS\x01A")
         connections: dict[int, RawPeer] = {}
-        for exchange in exchanges(session):
+        for exchange in exchanges(session, REPLAYED):
             raw = connections.get(exchange.connection)
             if raw is None:
                 raw = await peers.enter_async_context(RawPeer(app.port))

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.compat.mqadmin.commands import (
+    CLUSTER,
     EVENTS,
     ORDERS,
     PRODUCERS,
@@ -47,12 +48,12 @@ BROKERS = {"apache": ApacheBroker, "pocketmq": PocketBroker}
 def mqadmin() -> list[str]:
     """The driver of mqadmin, compiled. Raise PeerUnavailable when Java or Maven is missing."""
     jars = apache.jars()
-    source = DRIVERS / "mqadmin" / "MqAdmin.java"
+    sources = sorted((DRIVERS / "mqadmin").glob("*.java"))
 
     def build(place: Path) -> None:
-        run_build(["javac", "-nowarn", "-d", place, "-cp", f"{jars}/*", source], place)
+        run_build(["javac", "-nowarn", "-d", place, "-cp", f"{jars}/*", *sources], place)
 
-    classes = product("mqadmin-driver", [source], jars.parent.name, build)
+    classes = product("mqadmin-driver", sources, jars.parent.name, build)
     return ["java", *JAVA_FLAGS, "-Duser.home=.", "-Drocketmq.client.logUseSlf4j=true", "-cp",
             f"{classes}:{jars}/*", "MqAdmin"]  # fmt: skip
 
@@ -86,6 +87,21 @@ class Side:
         printed: str = self._driver.request("run", words=words)["printed"]
         return normal(printed, (str(self._home), "HOME"))
 
+    def call(self) -> dict[str, str]:
+        """What the calls of Apache's dashboard and exporter return here, made comparable."""
+        answers = self._driver.request(
+            "call",
+            name_server=self.place.name_server,
+            unit=self.place.name_server.rpartition(":")[2],
+            broker=self.place.broker,
+            cluster=CLUSTER,
+            topic=EVENTS,
+            group=READERS,
+            client=self.place.consumer,
+            message_id=self.place.event_id,
+        )["answers"]
+        return {name: normal(text, (str(self._home), "HOME")) for name, text in answers.items()}
+
     def fill(self, keys: list[str]) -> None:
         """Send messages with these unique keys, and let clients connect."""
         broker, name_server = self.place.broker, self.place.name_server
@@ -102,6 +118,7 @@ class Side:
         self.place = replace(
             self.place,
             offset_id=ids[0],
+            event_id=ids[-1],
             unique_key=keys[0],
             consumer=consumers["connectionSet"][0]["clientId"],
         )
@@ -146,6 +163,8 @@ class Sweep:
     home: Path
     theirs: dict[Step, str] = field(default_factory=dict)
     ours: dict[Step, str] = field(default_factory=dict)
+    their_calls: dict[str, str] = field(default_factory=dict)
+    our_calls: dict[str, str] = field(default_factory=dict)
 
     def exported(self, side: str, file: str) -> str:
         """The content of a file that a command wrote."""
@@ -170,8 +189,10 @@ def sweep(home: Path) -> Sweep:
             side.wait_until_up()
             printed |= {step: side.run(step) for step in SETTING_UP}
             side.fill(keys)
-        for side, printed in both:
+        for side in (theirs, ours):
             side.wait_until_consumed()
+        result.their_calls, result.our_calls = theirs.call(), ours.call()
+        for side, printed in both:
             printed |= {step: side.run(step) for step in STEPS}
         result.ours |= {step: ours.run(step) for step in REFUSED_HERE}
     return result

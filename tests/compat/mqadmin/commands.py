@@ -46,6 +46,7 @@ class Place:
     broker: str
     work: Path
     offset_id: str = ""
+    event_id: str = ""
     unique_key: str = ""
     consumer: str = ""
 

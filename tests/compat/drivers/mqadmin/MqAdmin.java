@@ -64,6 +64,10 @@ public final class MqAdmin {
                 words.add(word.getAsString());
             }
             answer.addProperty("printed", run(words.toArray(new String[0])));
+        } else if (verb.equals("call")) {
+            JsonObject answers = new JsonObject();
+            Calls.make(request, answers);
+            answer.add("answers", answers);
         } else if (verb.equals("consume")) {
             consume(request.get("name_server").getAsString(), request.get("group").getAsString(),
                 request.get("topic").getAsString(), request.get("tags").getAsString());

@@ -96,7 +96,8 @@ class Tab:
 
     def findings(self, axe: str) -> list[str]:
         """What axe finds serious or worse."""
-        self.page.evaluate(axe)
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(axe)
         found: list[dict[str, Any]] = self.page.evaluate(
             "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
         )
@@ -105,6 +106,24 @@ class Tab:
             for one in found
             if one["impact"] in ("serious", "critical")
         ]
+
+    @contextmanager
+    def in_the_dark(self) -> Iterator[None]:
+        """Let the system prefer dark colours while the block runs."""
+        self.page.emulate_media(color_scheme="dark")
+        try:
+            yield
+        finally:
+            self.page.emulate_media(color_scheme="light")
+
+    @contextmanager
+    def on_a_phone(self) -> Iterator[None]:
+        """Make the page as small as a phone while the block runs."""
+        self.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        try:
+            yield
+        finally:
+            self.page.set_viewport_size(DESK)  # type: ignore[arg-type]
 
     def assert_quiet(self) -> None:
         """Fail when the page had an error or asked a stranger."""

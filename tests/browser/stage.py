@@ -68,7 +68,7 @@ def console(admin_of: str, thread: LoopThread, config: ConsoleConfig) -> Iterato
 def stage(config: ConsoleConfig | None = None) -> Iterator[Stage]:
     """Build it all; it is torn down at the end."""
     config = config or ConsoleConfig()
-    config = replace(config, listen=replace(config.listen, port=0), poll_interval_ms=500)
+    config = replace(config, listen=replace(config.listen, port=0), poll_interval_ms=1000)
     with ExitStack() as parts:
         local = parts.enter_context(broker({"enablePropertyFilter": True}))
         built = Stage(local)
@@ -167,7 +167,7 @@ def _consumer(
 
 
 @contextmanager
-def traffic(built: Stage, per_second: float = 20) -> Iterator[None]:
+def traffic(built: Stage, per_second: float = 5) -> Iterator[None]:
     """Orders that keep coming while the block runs, now more, now fewer."""
     leaving = threading.Event()
     dice = random.Random(4711)

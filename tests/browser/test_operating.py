@@ -9,10 +9,19 @@ from tests.browser.chromium import Tab, Visitor
 from tests.browser.stage import BACKLOG, HOSTILE, PARCELS, Stage, wait_for
 
 
-@pytest.fixture
-def tab(visitor: Visitor, shared_stage: Stage) -> Iterator[Tab]:
+@pytest.fixture(scope="module")
+def desk(visitor: Visitor, shared_stage: Stage) -> Iterator[Tab]:
     with visitor.tab(shared_stage.url) as opened:
         yield opened
+
+
+@pytest.fixture
+def tab(desk: Tab) -> Iterator[Tab]:
+    """The operator's one tab, which each test has to leave quiet."""
+    desk.refusals.clear()
+    yield desk
+    desk.assert_quiet()
+    desk.go("nowhere")  # closes a dialog that a test left open
 
 
 def test_a_topic_is_made_changed_found_and_deleted(tab: Tab, shared_stage: Stage) -> None:

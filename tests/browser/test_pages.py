@@ -52,48 +52,32 @@ COLOURFUL = ("overview", "group", "message-explain", "dead-letter", "doctor", "o
 """Between them these show every colour there is; what else axe looks at is the same in the dark."""
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def desk(
-    request: pytest.FixtureRequest, visitor: Visitor, shared_stage: Stage
-) -> Iterator[tuple[str, Tab]]:
-    """One tab for all pages, as a person would click through them."""
-    colours: str = request.param
-    with visitor.tab(shared_stage.url, dark=colours == "dark") as tab:
-        yield colours, tab
-
-
 @pytest.fixture(scope="module")
-def phone(visitor: Visitor, shared_stage: Stage) -> Iterator[Tab]:
-    with visitor.tab(shared_stage.url, phone=True) as tab:
-        yield tab
+def tab(visitor: Visitor, shared_stage: Stage) -> Iterator[Tab]:
+    """One tab for all pages, as a person would click through them."""
+    with visitor.tab(shared_stage.url) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_shows_what_it_should_and_everybody_can_use_it(
-    name: str, desk: tuple[str, Tab], shared_stage: Stage, axe: str
+def test_a_page_shows_what_it_should_in_both_colours_and_on_a_phone(
+    name: str, tab: Tab, shared_stage: Stage, axe: str
 ) -> None:
-    colours, tab = desk
     address, expected = PAGES[name]
     tab.go(address.format(**shared_stage.ids))
     tab.see(expected)
-    tab.picture(f"{name}-{colours}")
-    if colours == "dark" and name not in COLOURFUL:
-        return
+    tab.picture(f"{name}-light")
     findings = tab.findings(axe)
+    with tab.in_the_dark():
+        tab.picture(f"{name}-dark")
+        if name in COLOURFUL:
+            findings += tab.findings(axe)
     assert not findings, "\n".join(findings)
-    tab.assert_quiet()
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_fits_a_phone(name: str, phone: Tab, shared_stage: Stage) -> None:
-    address, expected = PAGES[name]
-    phone.go(address.format(**shared_stage.ids))
-    # A phone leaves out columns that matter less.
-    phone.page.locator("main").get_by_text(expected).first.wait_for(state="attached")
-    phone.picture(f"{name}-phone")
-    width = phone.page.evaluate("document.documentElement.scrollWidth")
+    with tab.on_a_phone():
+        tab.picture(f"{name}-phone")
+        width = tab.page.evaluate("document.documentElement.scrollWidth")
     assert width <= PHONE["width"], f"{width} pixels wide"
-    phone.assert_quiet()
+    tab.assert_quiet()
 
 
 def test_every_page_speaks_chinese_and_shows_no_key_of_a_text(

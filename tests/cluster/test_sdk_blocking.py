@@ -396,7 +396,7 @@ def test_pops_pulls_and_polls_have_a_plain_form(rocketmq: LocalBroker) -> None:
         assert [message.message_id for message in pulled.messages] == sent
         puller.commit(queue, pulled.next_offset)
         assert puller.committed(queue) == 6
-        assert f"Topic {topic}: 1 queues of pocketmq." in puller.explain()
+        assert f"Topic {topic}: 1 queue of pocketmq." in puller.explain()
     with LitePullConsumer(rocketmq.address, group="lite") as lite:
         lite.assign(lite.queues(topic))
         lite.seek(queue, 4)
@@ -405,7 +405,7 @@ def test_pops_pulls_and_polls_have_a_plain_form(rocketmq: LocalBroker) -> None:
     options: dict[str, Any] = {"group": "pop", "topics": topic, "start_from": "first"}
     with PopConsumer(rocketmq.address, **options) as popper:
         seen: list[str] = []
-        assert popper.explain().endswith("0 messages are handed out and not finished.")
+        assert popper.explain().endswith("0 messages handed out and not finished.")
         while len(seen) < 3:
             for message in popper.receive(1, wait=5):
                 popper.ack(message)

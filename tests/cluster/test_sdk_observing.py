@@ -22,7 +22,7 @@ TRACES = "RMQ_SYS_TRACE_TOPIC"
 
 @pytest.fixture
 def rocketmq() -> Iterator[LocalBroker]:
-    with broker() as running:
+    with broker({"enablePropertyFilter": True}) as running:
         yield running
 
 
@@ -130,10 +130,39 @@ async def test_clients_explain_themselves(rocketmq: LocalBroker) -> None:
         ) as consumer:
             await until(lambda: len(consumer.assigned()) == 2)
             said = await consumer.explain()
-        assert f"It wants paid of topic {topic} (TAG)." in said
+        assert f"It wants what is tagged paid of topic {topic}." in said
         assert "The group has 0 other consumers online." in said
-        assert "Queue 0 of pocketmq: at 0 of 1; 1 wait." in said or "Queue 1 of" in said
-        assert "%RETRY%bill: not there yet" in said or "%RETRY%bill: 1 queues" in said
+        assert "Queue 0 of pocketmq: at 0 of 1; 1 message to come." in said or "Queue 1 of" in said
+        assert "%RETRY%bill: not there yet" in said or "%RETRY%bill: 1 queue " in said
+
+
+async def test_a_consumer_explains_what_holds_it_back(rocketmq: LocalBroker) -> None:
+    rocketmq.topic("orders", queues=1)
+    may_end = asyncio.Event()
+
+    async def handler(message: pocketmq.ReceivedMessage) -> None:
+        await may_end.wait()
+
+    options = pocketmq.ConsumerOptions(queue_messages_max=3)
+    consumer = pocketmq.Consumer(
+        rocketmq.address, group="bill", topics={"orders": pocketmq.Sql("a > 1"), "nowhere": "*"},
+        handler=handler, concurrency=1, start_from="first", options=options,
+    )  # fmt: skip
+    async with pocketmq.Producer(rocketmq.address, group="shop") as producer, consumer:
+        for _ in range(5):
+            await producer.send("orders", b"x", properties={"a": "2"})
+        await until(lambda: consumer._running().workers.busy == 1)
+        await until(lambda: all(held.is_full() for held in consumer._running().assigned.held()))
+        said = await consumer.explain()
+        assert "It wants what matches the SQL92 expression a > 1 of topic orders." in said
+        assert "1 handler at work; " in said
+        assert "Queue 0 of orders on pocketmq has " in said
+        assert "as many as it may" in said
+        assert "nowhere: no route for topic nowhere: it does not exist" in said
+        assert "`pocketmq topic create nowhere" in said
+        consumer.pause("orders")
+        assert "Queue 0 of orders on pocketmq is paused" in await consumer.explain()
+        may_end.set()
 
 
 @pytest.fixture(scope="module")

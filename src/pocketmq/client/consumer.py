@@ -23,7 +23,7 @@ from pocketmq.client.assigned import GroupSession
 from pocketmq.client.codecs.registry import Codec, Codecs, codecs_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.consuming import ConsumerOptions, RetryRules, StartFrom, start_ms, start_name
-from pocketmq.client.explain import explain_consumer
+from pocketmq.client.explain import explain_consumer, explain_handling
 from pocketmq.client.handled import HandledConsumer
 from pocketmq.client.handling import Handler
 from pocketmq.client.hooks import Hook, Hooks
@@ -174,11 +174,14 @@ class Consumer(HandledConsumer[RunningConsumer]):
         return found
 
     async def explain(self) -> str:
-        """The consumer's state in plain words: servers, queues, positions, lag, problems."""
+        """The consumer's state in plain words: servers, queues, positions, lag, handlers, problems,
+        and what holds queues back."""
         parts = self._running()
         text = await explain_consumer(parts.instance, parts.member)
-        problems = [f"{place}: {problem}." for place, problem in self.problems().items()]
-        return "\n".join([text, *problems])
+        problems = [f"{place}: {problem}" for place, problem in self.problems().items()]
+        workers = parts.workers
+        handling = explain_handling(workers.busy, workers.waiting, parts.assigned.held())
+        return "\n".join([text, handling, *problems])
 
     @property
     def session(self) -> GroupSession:

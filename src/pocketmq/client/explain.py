@@ -16,12 +16,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from pocketmq.errors import ClientError, NetError, ProtocolError
+from pocketmq.filtering.subscriptions import TAG
 from pocketmq.message.topics import RETRY_PREFIX
 
 if TYPE_CHECKING:
     from pocketmq.client.instance import ConsumerMember, Instance
     from pocketmq.client.messages import MessageQueue
+    from pocketmq.client.process_queue import ProcessQueue
     from pocketmq.client.routes import Route
+    from pocketmq.protocol.bodies.heartbeat import SubscriptionData
 
 ASK_SECONDS: Final = 1.0
 QUEUES_SHOWN_MAX: Final = 64
@@ -50,7 +53,7 @@ async def explain_producer(
             lines.append(f"Topic {topic}: sends go to {_spread(route.write_queues)}.")
     for broker, seconds in avoided.items():
         lines.append(f"Broker {broker} failed a moment ago and is left alone for {seconds:.0f} s.")
-    lines.append(f"{in_flight} messages are sent and not answered yet.")
+    lines.append(f"{counted(in_flight, 'message')} sent and not answered yet.")
     return "\n".join(lines)
 
 
@@ -71,14 +74,42 @@ async def explain_consumer(
     data = member.consumer_data()
     if data is not None:
         for subscription in data.subscription_data_set:
-            lines.append(
-                f"It wants {subscription.sub_string or '*'} of topic {subscription.topic} "
-                f"({subscription.expression_type or 'TAG'})."
-            )
+            lines.append(f"It wants {_wish(subscription)} of topic {subscription.topic}.")
     lines += _servers(instance)
     for topic in member.topics():
         lines += await _consumed(instance, member, topic, owns_queues)
     return "\n".join(lines)
+
+
+def explain_handling(busy: int, waiting: int, queues: Iterable[ProcessQueue]) -> str:
+    """What becomes of messages that are here already, and which queues bring no more."""
+    lines = [f"{counted(busy, 'handler')} at work; {counted(waiting, 'message')} waiting for one."]
+    for held in sorted(queues, key=lambda held: held.queue):
+        place = f"Queue {held.queue.queue_id} of {held.queue.topic} on {held.queue.broker_name}"
+        if held.paused:
+            lines.append(f"{place} is paused; call resume() to go on.")
+        elif held.is_full():
+            lines.append(
+                f"{place} has {counted(held.count, 'message')} in hand, as many as it may; it goes "
+                "on when handlers have finished some."
+            )
+    return "\n".join(lines)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "queue"), counted(2, "queue")
+    ('1 queue', '2 queues')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _wish(subscription: SubscriptionData) -> str:
+    expression = subscription.sub_string or "*"
+    if subscription.expression_type not in (None, "", TAG):
+        return f"what matches the {subscription.expression_type} expression {expression}"
+    return "everything" if expression == "*" else f"what is tagged {expression}"
 
 
 def _servers(instance: Instance) -> list[str]:
@@ -99,11 +130,13 @@ def _link(instance: Instance, address: str, errors: dict[str, str]) -> str:
 
 
 def _spread(queues: Iterable[MessageQueue], wanted: str = "writable") -> str:
-    """`4 queues of broker-a and 4 queues of broker-b`."""
+    """`4 queues of broker-a and 1 queue of broker-b`."""
     counts = Counter(queue.broker_name for queue in queues)
     if not counts:
         return f"no queue: none is {wanted}"
-    return " and ".join(f"{count} queues of {name}" for name, count in sorted(counts.items()))
+    return " and ".join(
+        f"{counted(count, 'queue')} of {name}" for name, count in sorted(counts.items())
+    )
 
 
 async def _consumed(
@@ -119,7 +152,7 @@ async def _consumed(
     members = await _members(instance, member, route)
     if members is not None:
         others = len([one for one in members if one != instance.client_id])
-        lines.append(f"  The group has {others} other consumers online.")
+        lines.append(f"  The group has {counted(others, 'other consumer')} online.")
     positions = member.offsets(topic)
     if not positions and owns_queues:
         lines.append("  No queue is assigned here; others may have them, or it has just started.")
@@ -156,4 +189,4 @@ async def _position(instance: Instance, route: Route, queue: MessageQueue, offse
         end = await asyncio.wait_for(instance.calls.max_offset(address, queue), ASK_SECONDS)
     except _FAILURES as error:
         return f"{place}; how many wait is unknown ({str(error) or 'no answer'})."
-    return f"{place} of {end}; {max(0, end - max(offset, 0))} wait."
+    return f"{place} of {end}; {counted(max(0, end - max(offset, 0)), 'message')} to come."

@@ -24,7 +24,7 @@ from typing import Final, Literal
 from pocketmq.client.codecs.registry import Codec, Codecs, codecs_of
 from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.client.consuming import ConsumerOptions, RetryRules
-from pocketmq.client.explain import explain_consumer
+from pocketmq.client.explain import counted, explain_consumer
 from pocketmq.client.handled import HandledConsumer
 from pocketmq.client.handling import Handler
 from pocketmq.client.hooks import Hook, Hooks
@@ -201,7 +201,7 @@ class PopConsumer(HandledConsumer[RunningPops]):
         """The consumer's state in plain words: servers, topics, messages in hand."""
         parts = self._running()
         told = await explain_consumer(parts.instance, parts.member, owns_queues=False)
-        return f"{told}\n{self.in_hand} messages are handed out and not finished."
+        return f"{told}\n{counted(self.in_hand, 'message')} handed out and not finished."
 
     @property
     def in_hand(self) -> int:

@@ -212,8 +212,6 @@ async def test_apaches_requests_tell_the_same_as_far_as_they_go(cluster: SdkClus
         (progress,) = [row for row in theirs.progress if row.group == "billing"]
         assert (progress.topic, progress.lag) == ("orders", 5)
         assert dict(ours.facts)["cluster"] == theirs.facts["cluster"]
-        counts = {(row.name, row.key): row.value for row in theirs.counts}
-        assert counts["put_latency", "0"] == 6
 
 
 async def test_a_broker_that_is_gone_is_told_by_the_page(

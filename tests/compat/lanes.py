@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 BY_PARAMETER = {
     "test_clients": ("clients", "peer"),
     "test_explain_apache": ("sdk", "told"),
+    "test_metrics_apache": ("sdk", "version"),
     "test_sdk_apache": ("sdk", "outcomes"),
     "test_sdk_groups": ("groups", "peer"),
     "test_sdk_plain": ("sdk", "server"),

@@ -1,7 +1,8 @@
 """What one of Apache RocketMQ's brokers tells: the same tables, asked for with Apache's requests.
 
 There is no bulk request, so this takes one for each topic and two for each group, a few at a time.
-What its protocol does not tell stays out: bytes by topic, what left for groups, open transactions.
+What its protocol does not tell stays out: bytes by topic, what left for groups, open transactions;
+and so does how long sends took, which it tells of the last minute alone.
 """
 
 from __future__ import annotations
@@ -35,8 +36,6 @@ NAMES_MAX: Final = 20_000
 
 _UNITS: Final = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
 _SIZE: Final = re.compile(r"([\d.]+) (B|KiB|MiB|GiB|TiB|PiB)")
-_CLASS: Final = re.compile(r"\[([^\]]+)\]:(\d+)")
-_LIMITS_MS: Final = ("0", "10", "50", "100", "200", "500", "1000", "2000", "3000", "4000", "5000")
 _AS_THEY_ARE: Final = {
     "bootTimestamp": "started_ms",
     "commitLogMinOffset": "log_first",
@@ -60,7 +59,7 @@ async def read_apache(calls: Calls, address: str, cluster: str, broker: str) -> 
     reading = Reading(
         {"cluster": cluster, "broker": broker, "version": runtime.get("brokerVersionDesc", "")},
         _numbers(runtime),
-        [*_latency(runtime), *_delayed(runtime)],
+        _delayed(runtime),
     )
     await _read_topics(calls, address, reading)
     await _read_groups(calls, address, reading)
@@ -179,18 +178,6 @@ def _numbers(runtime: Mapping[str, str]) -> dict[str, float]:
 def _bytes(found: Any) -> float:
     number, unit = found
     return float(number) * _UNITS[unit]
-
-
-def _latency(runtime: Mapping[str, str]) -> list[Count]:
-    """The classes of `putMessageDistributeTime`, whose ends are the same in all versions."""
-    classes = _CLASS.findall(runtime.get("putMessageDistributeTime", ""))
-    limits = [*_LIMITS_MS, "10000", "+Inf"]
-    if len(classes) != len(limits):
-        return []
-    return [
-        Count("put_latency", limit, int(number))
-        for limit, (_, number) in zip(limits, classes, strict=True)
-    ]
 
 
 def _delayed(runtime: Mapping[str, str]) -> list[Count]:

@@ -180,7 +180,7 @@ TOPICS = _add("gauge", "rocketmq_topic_number", "Topics of the broker.", anywher
 GROUPS = _add("gauge", "rocketmq_consumer_group_number", "Groups of the broker.", anywhere=True)
 PUT_LATENCY = _add(
     "histogram", "pocketmq_put_latency_milliseconds",
-    "How long sends were held for the disk; without SYNC_FLUSH they are not.", anywhere=True,
+    "How long sends were held for the disk; without SYNC_FLUSH they are not.",
 )  # fmt: skip
 PUTS_FAILED = _add(
     "counter", "pocketmq_sends_refused_total", "Sends answered with an error.", anywhere=True

@@ -47,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Keeper(Results(is_whole=whole)))
 
 
+@pytest.hookimpl(tryfirst=True)  # before a worker reads in which lane a test is
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here belongs to `make interop` and waits for real clients."""
     for item in items:

@@ -12,7 +12,7 @@ from tests.support.clients.driver import Driver
 from tests.support.clients.peers import PEERS, Peer
 from tests.support.clients.servers import Cluster
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 MODES = [(peer, mode) for peer in PEERS for mode in peer.send_modes]
 PULLERS = [peer for peer in PEERS if peer.can_pull]

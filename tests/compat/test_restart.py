@@ -16,7 +16,7 @@ from tests.support.clients.driver import Driver, DriverFailed
 from tests.support.clients.peers import PEERS, Peer
 from tests.support.clients.servers import Cluster
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 BEFORE = numbered("before", 20)
 AFTER = numbered("after", 20)

@@ -22,7 +22,7 @@ from tests.support.clients.servers import Cluster, PocketCluster
 import pocketmq
 from pocketmq.blocking import Consumer, PopConsumer, Producer, close_all
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 OURS = "pocketmq"
 PATIENT = pocketmq.ProducerOptions(send_timeout_ms=20_000)  # a cold JVM takes its time

@@ -23,7 +23,7 @@ from pocketmq.message.record import decode_record
 from pocketmq.net import Address
 from pocketmq.protocol.codes import RequestCode
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 _topics = itertools.count(1)
 

@@ -9,7 +9,7 @@ from tests.support import apache
 from tests.support.clients import raw
 from tests.support.clients.servers import free_broker_port
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.mark.parametrize(("broker", "name_server"), EXCHANGES)

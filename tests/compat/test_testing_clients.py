@@ -35,7 +35,7 @@ def driver(peer: Peer, rocketmq: LocalBroker, tmp_path: Path) -> Iterator[Driver
         started.close()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_settling_and_moving_the_clock_work_with_every_client(
     driver: Driver, peer: Peer, rocketmq: LocalBroker
 ) -> None:

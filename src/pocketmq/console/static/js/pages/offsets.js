@@ -32,7 +32,7 @@ export function Page() {
     setQuery({ way: wanted });
   };
   const group = useAnswer(form.group.trim() ? at`/groups/${form.group.trim()}` : null);
-  const topics = group.data?.topics.map((one) => one.topic) ?? [];
+  const topics = sorted(group.data?.topics.map((one) => one.topic) ?? []);
   const topic = form.topic || topics[0] || "";
   const move = { way, group: form.group.trim(), topic, target: form.target, at_ms: fromInput(form.at), to: form.to.trim() };
   const look = useAction(() => preview(move));
@@ -65,6 +65,9 @@ export function Page() {
     ${asking && plan && html`<${Confirm} title=${t("offsets.confirm", { group: way === "clone" ? move.to : move.group })} action=${t(`offsets.${way}`)} act=${act} onClose=${() => setAsking(false)}>
       <p>${summary(plan)}</p>${plan.members > 0 && html`<p class="soft">${t("offsets.online", { count: count(plan.members) })}</p>`}<//>`}`;
 }
+
+// The group's own retry topic is seldom what is meant.
+const sorted = (topics) => [...topics].sort((a, b) => a.startsWith("%") - b.startsWith("%") || (a < b ? -1 : 1));
 
 function summary(plan) {
   const parts = [];

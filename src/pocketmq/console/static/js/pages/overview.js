@@ -75,6 +75,8 @@ function Attention({ totals, brokers }) {
     ${full.map((broker) => html`<${Note} tone=${diskTone(broker.disk_ratio)} key=${`disk${broker.name}/${broker.id}`}
       title=${t("attention.disk", { name: broker.name, ratio: percent(broker.disk_ratio) })}>
       <span class="soft">${t("attention.disk.next")}</span><//>`)}
+    ${totals.topics === 0 && html`<${Note} title=${t("overview.no_topics")}><div class="row">
+      <span>${t("overview.no_topics.next")}</span><a class="button main" href=${to("send")}>${t("page.send")}</a></div><//>`}
     ${totals.dead_letters > 0 && html`<${Note} tone="warn"><div class="row">
       <span>${t("attention.dead", { count: count(totals.dead_letters) })}</span>
       <a class="button" href=${to("dead-letters")}>${t("attention.dead.look")}</a></div><//>`}`;
@@ -83,8 +85,7 @@ function Attention({ totals, brokers }) {
 function TopTopics({ rows }) {
   const most = Math.max(1, ...rows.map((row) => row.put_tps ?? 0));
   return html`<${Table} caption=${t("overview.top_topics")} rows=${rows} rowKey=${(row) => row.topic}
-    empty=${html`<${Empty} title=${t("overview.no_topics")}><span>${t("overview.no_topics.next")}</span>
-      <a class="button main" href=${to("send")}>${t("page.send")}</a><//>`}
+    empty=${html`<${Empty} title=${t("topics.none")}><span>${t("topics.none.next")}</span><//>`}
     columns=${[
       { name: "topic", title: t("column.topic"), cell: (row) => html`<a class="name" href=${to("topics", row.topic)}>${row.topic}</a>` },
       { name: "share", title: t("column.share"), low: true, cell: (row) => html`<${Bar} ratio=${(row.put_tps ?? 0) / most} label=${rate(row.put_tps)} />` },

@@ -11,6 +11,7 @@ const UNITS = { rate, lasting, count: brief, percent, bytes };
 const COLOURS = ["--chart-1", "--chart-2", "--chart-3"];
 const SWATCHES = ["one", "two", "three"];
 const FONT = '11px system-ui, "Noto Sans", sans-serif';
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
 const HEIGHT_PX = 186;
 
 /**
@@ -92,7 +93,7 @@ function options(box, lines, say, unit, most, setUnder) {
     hooks: { setCursor: [(chart) => setUnder(chart.cursor.idx ?? null)] },
     scales: { y: { range: (chart, low, high) => [0, most ?? roof(high, unit)] } },
     axes: [
-      { ...axis, size: 26, space: 78, values: (chart, splits) => splits.map((at) => clock(new Date(at * 1000))) },
+      { ...axis, size: 26, space: 78, incrs: SECONDS, values: (chart, splits) => splits.map((at) => clock(new Date(at * 1000))) },
       { ...axis, size: 62, space: 30, values: (chart, splits) => splits.map((value) => say(value)) },
     ],
     series: [

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from pocketmq.broker.services.long_work import LongWork
 from pocketmq.broker.services.retention import RetentionService
 from pocketmq.broker.state.topics import TopicTable
 from pocketmq.net import Connection, Handler
@@ -17,14 +18,19 @@ _log = logging.getLogger(__name__)
 
 
 class CleaningHandler:
-    """Starts cleaning; the answer does not wait for its end."""
+    """Starts cleaning of files, whose end the answer does not wait for, and cleans topics away."""
 
     def __init__(
-        self, retention: RetentionService, topics: TopicTable, store: MessageStore
+        self,
+        retention: RetentionService,
+        topics: TopicTable,
+        store: MessageStore,
+        long_work: LongWork,
     ) -> None:
         self._retention = retention
         self._topics = topics
         self._store = store
+        self._long_work = long_work
 
     def routes(self) -> Mapping[int, Handler]:
         """Request code -> handler."""
@@ -39,10 +45,12 @@ class CleaningHandler:
         self._retention.clean_now()
         return command.reply()
 
-    def clean_unused(self, connection: Connection, command: Command) -> Command:
+    async def clean_unused(self, connection: Connection, command: Command) -> Command:
         """Delete the queues of topics that do not exist any more."""
-        for name in self._store.topics():
-            if self._topics.find(name) is None and not self._topics.is_system(name):
-                self._store.delete_topic(name)
-                _log.info("queues without a topic deleted topic=%s", name)
+        async with self._long_work.steps() as steps:
+            for name in self._store.topics():
+                if self._topics.find(name) is None and not self._topics.is_system(name):
+                    self._store.delete_topic(name)
+                    _log.info("queues without a topic deleted topic=%s", name)
+                await steps.pause()
         return command.reply()

@@ -60,6 +60,7 @@ def operator_handlers(
     broker_name, advertise = config.identity.broker_name, config.identity.advertise
     progress = Progress(broker_name, tables.offsets, tables.clients, store)
     save = services.saving.save_prompt
+    long_work = LongWork(clock, services.cold_reads)
     settings = ConfigHandler(
         LiveSettings(config, _takers(store, tables, services)), tables.overrides, save
     )
@@ -75,7 +76,7 @@ def operator_handlers(
             tables.statistics,
             clock,
             advertise,
-            LongWork(clock, services.cold_reads),
+            long_work,
             config.listen.frame_bytes_max,
         ),
         ConsumersHandler(tables.clients, tables.offsets, advertise),
@@ -105,7 +106,7 @@ def operator_handlers(
             services.model_figures,
             services.cold_reads,
         ),
-        CleaningHandler(services.retention, tables.topics, store),
+        CleaningHandler(services.retention, tables.topics, store, long_work),
         DumpsHandler(tables.offsets, tables.delays),
         RefusalsHandler(),
     ]

@@ -25,7 +25,20 @@ _IDLE_SECONDS = 30
 
 
 class _Uvicorn(uvicorn.Server):
-    """A server that leaves signals to the process it runs in."""
+    """A server that leaves signals to the process it runs in, and sleeps while nobody asks."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Wait for the end. Uvicorn's own wakes ten times a second, to tell the time in answers."""
+        await self._ending.wait()
+
+    def end(self) -> None:
+        """Stop listening and let requests finish."""
+        self.should_exit = True
+        self._ending.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -60,6 +73,7 @@ class ConsoleServer:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
+                date_header=False,
                 h11_max_incomplete_event_size=HEADER_BYTES_MAX,
                 limit_concurrency=config.connections_max,
                 timeout_keep_alive=_IDLE_SECONDS,
@@ -97,7 +111,7 @@ class ConsoleServer:
 
     async def stop(self) -> None:
         """End streams, let requests finish, close."""
-        self._server.should_exit = True
+        self._server.end()
         await self._desk.close()
         if self._serving is not None:
             await self._serving

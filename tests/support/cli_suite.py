@@ -258,6 +258,13 @@ def test_messages_come_from_standard_input_and_files(call: Cli, tmp_path: Any) -
     assert "00 ff 1b 5b 33 31 6d" in shown
 
 
+def test_a_message_for_a_place_that_is_not_there(call: Cli) -> None:
+    topic = call.topic(queues=1)
+    words = ("message", "send", topic, "pizza", "--queue", f"{call.broker()}:9")
+    assert "lists them" in call(*words, exits=1)
+    assert "write it as BROKER:QUEUE" in call(*words[:-1], "9", exits=2)
+
+
 def test_tailing_shows_what_was_and_what_comes(call: Cli) -> None:
     topic = call.topic()
     for number in range(3):

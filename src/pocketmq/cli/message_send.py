@@ -12,16 +12,17 @@ from pocketmq.cli import terminal
 from pocketmq.cli.commands import Verb
 from pocketmq.cli.completing import complete_group, complete_topic, topic_argument
 from pocketmq.cli.connecting import ask, asking, confirm, yes_option
-from pocketmq.cli.exits import NOT_THERE
+from pocketmq.cli.exits import NOT_THERE, NotThere
 from pocketmq.cli.message_find import found_by_id
 from pocketmq.cli.progress import Progress
 from pocketmq.cli.tables import print_fields, print_json
 from pocketmq.cli.values import moment_ms, pairs, queue_of, seconds_of
-from pocketmq.errors import ConfigError
+from pocketmq.client.messages import Message, MessageQueue, SendReceipt
+from pocketmq.errors import BrokerRefused, ConfigError, SendFailed
+from pocketmq.protocol.codes import ResponseCode
 
 if TYPE_CHECKING:
     from pocketmq.admin import Admin
-    from pocketmq.client.messages import Message, MessageQueue, SendReceipt
 
 
 @click.command(
@@ -80,9 +81,10 @@ def send(
 
     async def go(admin: Admin) -> int:
         sent = 0
+        place = None if target is None else await _place(admin, topic, target)
         with Progress("sending") as progress:
             for message in messages:
-                receipt = await admin.messages.send(message, queue=_queue(topic, target))
+                receipt = await _send(admin, message, place)
                 sent += 1
                 if as_json:
                     print_json(receipt, one_line=lines or count > 1)
@@ -94,6 +96,31 @@ def send(
     sent = ask(nameserver, go)
     if not as_json and (lines or count > 1):
         terminal.echo(f"{sent} messages {'will be' if is_late else 'are'} in {topic}")
+
+
+async def _place(admin: Admin, topic: str, target: tuple[str, int]) -> MessageQueue:
+    """A queue of a topic. Raise NotThere when there is no such queue."""
+    queue = MessageQueue(topic, *target)
+    if queue not in [place.queue for place in await admin.messages.reader.places(topic)]:
+        raise NotThere(
+            f"{topic} has no queue {target[0]}:{target[1]}; `topic show {topic}` lists them"
+        )
+    return queue
+
+
+async def _send(admin: Admin, message: Message, queue: MessageQueue | None) -> SendReceipt:
+    """Send a message. Raise NotThere for a topic that does not exist."""
+    topic = message.topic
+    try:
+        return await admin.messages.send(message, queue=queue)
+    except SendFailed as error:
+        codes = {one.code for _, one in error.attempts if isinstance(one, BrokerRefused)}
+        if ResponseCode.TOPIC_NOT_EXIST not in codes:
+            raise
+        raise NotThere(
+            f"there is no topic {topic}, and this cluster makes none at a send; make it with "
+            f"`topic create {topic}`"
+        ) from None
 
 
 def _stored(receipt: SendReceipt, *, is_late: bool = False) -> str:
@@ -126,8 +153,6 @@ def _messages(
 
 
 def _message(topic: str, body: bytes, options: dict[str, Any]) -> Message:
-    from pocketmq.client.messages import Message
-
     delay, at = options["delay"], options["at"]
     return Message(
         topic,
@@ -139,12 +164,6 @@ def _message(topic: str, body: bytes, options: dict[str, Any]) -> Message:
         delay=None if delay is None else seconds_of(delay, "--delay"),
         deliver_at=None if at is None else moment_ms(at, "--at") / 1000,
     )
-
-
-def _queue(topic: str, target: tuple[str, int] | None) -> MessageQueue | None:
-    from pocketmq.client.messages import MessageQueue
-
-    return None if target is None else MessageQueue(topic, *target)
 
 
 @click.command(

@@ -67,8 +67,9 @@ async def test_a_healthy_cluster_gets_no_finding(rocketmq: LocalBroker) -> None:
             diagnosis = await examine(admin, QUICK, lambda *step: seen.append(step))
     assert [one.what for one in diagnosis.findings] == []
     assert (diagnosis.name_servers, diagnosis.brokers, diagnosis.groups) == (1, 1, 1)
-    stages = dict.fromkeys(stage for stage, _, _ in seen)
-    assert list(stages) == ["name servers", "brokers", "topics", "groups", "lag", "queues"]
+    stages = list(dict.fromkeys(stage for stage, _, _ in seen))
+    assert stages[:4] == ["name servers", "brokers", "topics", "groups"]
+    assert stages[-1] == "queues"
     assert all(0 <= done <= total for _, done, total in seen)
 
 
@@ -223,7 +224,7 @@ async def test_no_name_server_at_all_is_a_finding(rocketmq: LocalBroker) -> None
 
 
 async def test_a_broker_that_never_answers_takes_bounded_time(rocketmq: LocalBroker) -> None:
-    limits = Limits(apart_seconds=0, call_timeout_ms=100, timeouts_max=2)
+    limits = Limits(apart_seconds=0, call_timeout_ms=1000, timeouts_max=1)
     rocketmq.send("orders", "pizza")
     async with consumer(rocketmq):
         await rocketmq.settle()
@@ -232,8 +233,14 @@ async def test_a_broker_that_never_answers_takes_bounded_time(rocketmq: LocalBro
         with rocketmq.faults.lose("GET_CONSUMER_CONNECTION_LIST"):
             partly = await found(rocketmq, limits)
     assert "no answer" in silent.what or "within" in silent.what
-    assert [one.severity for one in partly] == [Severity.NOTE]
-    assert "Broker pocketmq did not answer" in partly[0].what
+    assert {one.severity for one in partly} == {Severity.NOTE}
+    assert any("Broker pocketmq did not answer" in one.what for one in partly)
+
+
+async def test_a_route_that_is_not_told_is_not_missing(rocketmq: LocalBroker) -> None:
+    with rocketmq.faults.refuse("GET_ROUTEINFO_BY_TOPIC", remark="not today"):
+        finding = only(await found(rocketmq), "everything was looked at")
+    assert "The routes of some topics are not known" in finding.what
 
 
 async def test_all_of_it_takes_bounded_time(rocketmq: LocalBroker) -> None:

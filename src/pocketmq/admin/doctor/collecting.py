@@ -95,7 +95,8 @@ class Collector:
         self._name_servers = await self._each("name servers", self._servers, self._name_server)
         self._brokers = await self._each("brokers", self._known_brokers(), self._broker)
         names = sorted(set().union(*(server.topics for server in self._name_servers)))
-        self._topics = await self._each("topics", names, self._topic)
+        found = await self._each("topics", names, self._topic)
+        self._topics = [topic for topic in found if topic is not None]
         masters = [one for one in self._brokers if one.is_master and not one.problem]
         samples = Samples(self._asking, masters)
         dead = [name for name in names if name.startswith(DEAD_LETTER_PREFIX)]
@@ -181,8 +182,9 @@ class Collector:
 
     # -- topics -----------------------------------------------------------------------------
 
-    async def _topic(self, name: str) -> TopicFacts:
-        """A topic by the first name server that answers."""
+    async def _topic(self, name: str) -> TopicFacts | None:
+        """A topic by the first name server that has a route; None when one did not tell."""
+        is_told = True
         for server in self._name_servers:
             if server.problem or name not in server.topics:
                 continue
@@ -197,7 +199,8 @@ class Collector:
                     continue
                 route = TopicRoute.from_json(bytes(answer.body))
             except PocketMQError as error:
-                self._missing.append(f"The route of topic {name} is not known: {_short(error)}")
+                self._missing.append(f"The routes of some topics are not known: {_short(error)}")
+                is_told = False
                 continue
             parts = [
                 TopicPart(data.broker_name, data.read_queue_nums, data.write_queue_nums, data.perm)
@@ -205,7 +208,7 @@ class Collector:
             ]
             if parts:
                 return TopicFacts(name, tuple(parts))
-        return TopicFacts(name)
+        return TopicFacts(name) if is_told else None
 
     # -- groups -----------------------------------------------------------------------------
 

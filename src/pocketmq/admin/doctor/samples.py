@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from pocketmq.admin.doctor.asking import Asking
@@ -19,6 +20,7 @@ from pocketmq.protocol.requests.topics import TopicRequest
 _PATIENCE = 4
 """Positions of all groups at once take a broker longer than small questions."""
 _AT_ONCE = 16
+_READ_AT_ONCE_BYTES = 256 * 1024
 _MAY_LACK = frozenset((ResponseCode.SUCCESS, ResponseCode.TOPIC_NOT_EXIST))
 
 
@@ -47,6 +49,21 @@ class Taken:
             DeadLetterFacts(group, before.dead.get(group, (0, 0))[0], count, newest_ms)
             for group, (count, newest_ms) in sorted(self.dead.items())
         ]
+
+
+async def _read(body: bytes) -> BrokerConsumeStats:
+    """The positions in an answer.
+
+    Of many groups that takes seconds, and a console that asks has others to serve meanwhile.
+    """
+    if len(body) <= _READ_AT_ONCE_BYTES:
+        return BrokerConsumeStats.from_json(body)
+    pool = ThreadPoolExecutor(1, "doctor")
+    try:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, BrokerConsumeStats.from_json, body)
+    finally:
+        pool.shutdown(wait=False)
 
 
 class Samples:
@@ -79,8 +96,7 @@ class Samples:
                 BrokerConsumeStatsRequest(),
                 patience=_PATIENCE,
             )
-            # Of many groups this takes seconds; a console that asks has others to serve meanwhile.
-            told = await asyncio.to_thread(BrokerConsumeStats.from_json, bytes(answer.body))
+            told = await _read(bytes(answer.body))
         except PocketMQError as error:
             taken.problems.append(
                 f"The positions of groups on broker {broker.name} are not known: {error}"

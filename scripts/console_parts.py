@@ -41,7 +41,8 @@ class Part:
 
     name: str
     version: str
-    integrity: str
+    sha512: str
+    """Of the archive, as npm writes it behind `sha512-`."""
     files: dict[str, str]
     """Path within the package -> name in the folder of parts."""
     licence: str = "LICENSE"
@@ -51,19 +52,19 @@ PARTS = (
     Part(
         "preact",
         "11.2.0",
-        "sha512-/HfHI/7N84e6GrWBJ3J280z3mLaRJiDcSvj/A+y/4AbLnND/1UlGHe1sR6oYuTGwId0nP7dqDU9OnLxMPZ7xBg==",
+        "/HfHI/7N84e6GrWBJ3J280z3mLaRJiDcSvj/A+y/4AbLnND/1UlGHe1sR6oYuTGwId0nP7dqDU9OnLxMPZ7xBg==",
         {"dist/preact.mjs": "preact.js", "hooks/dist/hooks.mjs": "hooks.js"},
     ),
     Part(
         "htm",
         "3.1.1",
-        "sha512-983Vyg8NwUE7JkZ6NmOqpCZ+sh1bKv2iYTlUkzlWmA5JD2acKoxd4KVxbMmxX/85mtfdnDmTFoNKcg5DGAvxNQ==",
+        "983Vyg8NwUE7JkZ6NmOqpCZ+sh1bKv2iYTlUkzlWmA5JD2acKoxd4KVxbMmxX/85mtfdnDmTFoNKcg5DGAvxNQ==",
         {"dist/htm.module.js": "htm.js"},
     ),
     Part(
         "uplot",
         "1.6.32",
-        "sha512-KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw==",
+        "KIMVnG68zvu5XXUbC4LQEPnhwOxBuLyW1AHtpm6IKTXImkbLgkMy+jabjLgSLMasNuGGzQm/ep3tOkyTxpiQIw==",
         {"dist/uPlot.iife.min.js": "uplot.js", "dist/uPlot.min.css": "uplot.css"},
     ),
 )
@@ -72,7 +73,7 @@ PARTS = (
 AXE = Part(
     "axe-core",
     "4.14.1",
-    "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+    "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
     {"axe.min.js": "axe.js"},
 )
 
@@ -113,7 +114,7 @@ def complete(folder: Path = VENDOR, parts: tuple[Part, ...] = PARTS) -> bool:
 
 
 def _stamp(parts: tuple[Part, ...]) -> str:
-    return "".join(f"{part.name} {part.version} {part.integrity}\n" for part in parts)
+    return "".join(f"{part.name} {part.version} {part.sha512}\n" for part in parts)
 
 
 def _download(part: Part) -> bytes:
@@ -130,11 +131,11 @@ def _download(part: Part) -> bytes:
             if _is_lasting(error) or attempt == TRIES:
                 raise PartMissing(_cure(f"cannot fetch {url}: {error}")) from error
             time.sleep(attempt)
-    found = "sha512-" + base64.b64encode(hashlib.sha512(archive).digest()).decode()
-    if found != part.integrity:
+    found = base64.b64encode(hashlib.sha512(archive).digest()).decode()
+    if found != part.sha512:
         raise PartMissing(
             f"{url} is not the archive this version of PocketMQ was tested with:\n"
-            f"  expected {part.integrity}\n  received {found}\n"
+            f"  expected sha512 {part.sha512}\n  received sha512 {found}\n"
             "It was not unpacked. Ask whoever runs that registry."
         )
     return archive

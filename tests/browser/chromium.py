@@ -24,7 +24,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 AXE_FOLDER = Path(__file__).parent.parent.parent / "build" / "axe"
 DESK = {"width": 1360, "height": 860}
 PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 
 FIELDS = "input:not([type=radio]):not([type=checkbox]), textarea, select"

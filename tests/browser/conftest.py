@@ -19,11 +19,11 @@ PICTURES = Path(__file__).parent.parent.parent / "build" / "pictures"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests here are browser tests and have three minutes."""
+    """All tests here are browser tests and have five minutes, a safety net only."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(180, func_only=True))
+            item.add_marker(pytest.mark.timeout(300, func_only=True))
 
 
 @pytest.fixture(autouse=True)

@@ -188,7 +188,7 @@ def traffic(built: Stage, per_second: float = 5) -> Iterator[None]:
         thread.join()
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Wait until the condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():

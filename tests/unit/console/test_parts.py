@@ -32,8 +32,8 @@ def archive(files: dict[str, bytes]) -> bytes:
 
 def part(content: bytes) -> Part:
     """A part whose archive is this."""
-    integrity = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
-    return Part("a", "1.0.0", integrity, {"dist/a.mjs": "a.js"})
+    sha512 = base64.b64encode(hashlib.sha512(content).digest()).decode()
+    return Part("a", "1.0.0", sha512, {"dist/a.mjs": "a.js"})
 
 
 @contextmanager
@@ -113,6 +113,5 @@ def test_a_folder_that_lost_a_file_is_not_complete(
 
 def test_every_part_is_pinned_by_version_and_hash() -> None:
     for one in (*console_parts.PARTS, console_parts.AXE):
-        assert one.integrity.startswith("sha512-")
-        assert len(base64.b64decode(one.integrity.removeprefix("sha512-"))) == 64
+        assert len(base64.b64decode(one.sha512)) == 64
         assert one.version[0].isdigit()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_NAME_SERVER = "127.0.0.1:9876"
+CALL_TIMEOUT_MS = 10_000
+"""More than clients allow: a broker may have thousands of topics to tell of."""
 _WATCH_SECONDS_MIN = 0.2
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 _HOME, _LINE_END, _REST = "\x1b[H", "\x1b[K\n", "\x1b[J"
@@ -127,7 +129,7 @@ def client_config(nameserver: str | None, **settings: Any) -> ClientConfig:
         parse_name_servers(name_server_of(nameserver)),
         credentials=credentials,
         tls=bool(_remembered("tls")),
-        **settings,
+        **{"call_timeout_ms": CALL_TIMEOUT_MS, **settings},
     )
 
 

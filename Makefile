@@ -52,7 +52,7 @@ peers: $(VENV)/.built ## fetch and build the official clients and servers that i
 	$(PY) -m tests.support.clients.all
 
 interop: $(VENV)/.built ## test with the official clients and with Apache RocketMQ (Java, Go, Node, C++)
-	@$(PYTEST) -m interop tests/compat -n $(LANES) --dist loadgroup $(ARGS); status=$$?; \
+	@$(PYTEST) -m interop tests/compat -n $(LANES) --dist loadscope $(ARGS); status=$$?; \
 		$(PY) scripts/compatibility.py || exit 1; exit $$status
 
 browser: $(VENV)/.dev $(VENV)/.built ## use the web console in headless Chromium; pictures land in build/pictures

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 FAILURES_MAX = 5
 TESTS_FAILED = 1
-LANE = re.compile(r"@[^]/@]+$")
 LAST_FAILED = Path(".pytest_cache/v/cache/lastfailed")
 NOTES = Path(os.environ.get("POCKETMQ_CI_NOTES", os.devnull))
 
@@ -33,10 +31,7 @@ def main() -> int:
     code = run()
     if code != TESTS_FAILED or not LAST_FAILED.exists():
         return code
-    # Where workers share the tests, a test's name ends with its lane, and alone it does not.
-    found = json.loads(LAST_FAILED.read_text(encoding="utf-8"))
-    failed = sorted(LANE.sub("", name) for name in found)
-    LAST_FAILED.write_text(json.dumps(dict.fromkeys(failed, True)), encoding="utf-8")
+    failed = sorted(json.loads(LAST_FAILED.read_text(encoding="utf-8")))
     if len(failed) > FAILURES_MAX:
         return code
     print(f"\ntrying again what failed: {' '.join(failed)}", flush=True)

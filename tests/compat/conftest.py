@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.compat.lanes import lane_of
+from tests.compat.lanes import LaneKeeper
 from tests.compat.machines import JAVA, Machines
 from tests.compat.table import CELL, ROOT, Keeper, Results, cells
 from tests.support import apache
@@ -40,20 +40,21 @@ EVERYTHING = {
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the results, in one process; those against Apache say nothing about PocketMQ."""
-    if hasattr(config, "workerinput") or apache.wanted():
+    if hasattr(config, "workerinput"):
+        return
+    config.pluginmanager.register(LaneKeeper())
+    if apache.wanted():
         return
     narrowed = config.option.keyword or config.option.collectonly or config.getoption("lf", False)
     whole = [Path(ROOT, argument) for argument in config.args] == [HERE] and not narrowed
     config.pluginmanager.register(Keeper(Results(is_whole=whole)))
 
 
-@pytest.hookimpl(tryfirst=True)  # before a worker reads in which lane a test is
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here belongs to `make interop` and waits for real clients."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.interop)
-            item.add_marker(pytest.mark.xdist_group(lane_of(item)))
             item.user_properties += [(CELL, " ".join(cell)) for cell in cells(item)]
 
 

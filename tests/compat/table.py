@@ -183,8 +183,7 @@ def _text(document: dict[str, Any]) -> str:
 
 def cells(item: pytest.Item) -> Iterator[tuple[str, str, str]]:
     """The client and the model that a test speaks for, and what to call the test."""
-    # Where workers share the tests, a test's name ends with the name of its lane.
-    name = item.nodeid.split("/", 2)[-1].partition("@")[0]
+    name = item.nodeid.split("/", 2)[-1]
     for mark in item.iter_markers("model"):
         callspec = getattr(item, "callspec", None)
         peer = callspec.params.get("peer") if callspec is not None else None

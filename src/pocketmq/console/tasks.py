@@ -72,7 +72,9 @@ class Tasks:
         self._tasks[task.id] = task
         while len(self._tasks) > REMEMBERED_MAX:
             self._forget_one()
-        self._running[task.id] = asyncio.ensure_future(self._run(task, work))
+        running = asyncio.ensure_future(self._run(task, work))
+        running.add_done_callback(lambda _: self._ended(task))
+        self._running[task.id] = running
         return task
 
     def all(self) -> list[Task]:
@@ -115,10 +117,13 @@ class Tasks:
         except Exception as error:  # noqa: BLE001 - the edge of a task
             _log.exception("task=%s kind=%s: it failed", task.id, task.kind)
             task.state, task.error = "failed", f"a mistake of the console: {error}"
-        finally:
-            task.ended_ms = self._clock.now_ms()
-            self._running.pop(task.id, None)
-            moved()
+
+    def _ended(self, task: Task) -> None:
+        if task.state == "running":
+            task.state = "stopped"  # before it had begun
+        task.ended_ms = self._clock.now_ms()
+        self._running.pop(task.id, None)
+        self._tell("task", plain(task))
 
     def _forget_one(self) -> None:
         for number in self._tasks:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.certificates import self_signed
 from tests.support.waiting import until
 
 import pocketmq
@@ -86,7 +85,7 @@ async def test_a_messages_life_is_traced_from_send_to_end(rocketmq: LocalBroker)
 async def test_traces_of_a_dead_broker_are_dropped_and_counted(rocketmq: LocalBroker) -> None:
     topic = rocketmq.topic("orders")
     tracing = Trace(records_max=10)
-    options = pocketmq.ProducerOptions(send_timeout_ms=300)
+    options = pocketmq.ProducerOptions(send_timeout_ms=20_000)
     async with pocketmq.Producer(
         rocketmq.address, group="g", hooks=[tracing], options=options
     ) as producer:
@@ -168,16 +167,7 @@ async def test_a_consumer_explains_what_holds_it_back(rocketmq: LocalBroker) -> 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate for 127.0.0.1: cert.pem and key.pem in a directory."""
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("the openssl program is not installed")
-    directory = tmp_path_factory.mktemp("tls")
-    command = (
-        f"{program} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-        "-keyout key.pem -out cert.pem -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    )
-    subprocess.run(command.split(), cwd=directory, check=True, capture_output=True)
-    return directory
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.certificates import self_signed
 from tests.support.local_cluster import name_server
 from tests.support.scripted_broker import ScriptedBroker, scripted_broker
 from tests.support.sdk_cluster import SdkCluster
@@ -90,15 +89,7 @@ async def test_no_secret_appears_in_logs_errors_or_reprs(
 @pytest.fixture(scope="module")
 def listen(tmp_path_factory: pytest.TempPathFactory) -> ListenConfig:
     """A server with a certificate of its own."""
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("the openssl program is not installed")
-    directory = tmp_path_factory.mktemp("tls")
-    command = (
-        f"{program} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-        "-keyout key.pem -out cert.pem -subj /CN=cluster"
-    )
-    subprocess.run(command.split(), cwd=directory, check=True, capture_output=True)
+    directory = self_signed(tmp_path_factory.mktemp("tls"), name="cluster")
     return ListenConfig(
         tls_certificate=str(directory / "cert.pem"), tls_key=str(directory / "key.pem")
     )

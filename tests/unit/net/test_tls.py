@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.certificates import self_signed
 from tests.support.raw_peer import RawPeer
 from tests.unit.net.serving import ECHO, LARGE, LARGE_BYTES, Behaviour, serving
 
@@ -22,16 +21,7 @@ HOST = "127.0.0.1"
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate for 127.0.0.1: cert.pem and key.pem in a directory."""
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("the openssl program is not installed")
-    directory = tmp_path_factory.mktemp("tls")
-    command = (
-        f"{program} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-        "-keyout key.pem -out cert.pem -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    )
-    subprocess.run(command.split(), cwd=directory, check=True, capture_output=True)
-    return directory
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

@@ -1,0 +1,28 @@
+"""Certificates for tests of TLS."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+def self_signed(directory: Path, *, name: str = "localhost") -> Path:
+    """Write cert.pem, for `name` and 127.0.0.1, and key.pem into a directory, and return that.
+
+    Skip where there is no openssl, but fail in CI.
+    """
+    program = shutil.which("openssl")
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("the openssl program is not installed")
+        pytest.skip("the openssl program is not installed")
+    command = (
+        f"{program} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+        f"-keyout key.pem -out cert.pem -subj /CN={name} -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run(command.split(), cwd=directory, check=True, capture_output=True)
+    return directory

@@ -192,7 +192,9 @@ def chromium(pictures: Path) -> Iterator[Visitor]:
     arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with ExitStack() as parts:
         play = parts.enter_context(sync_playwright())
-        browser = play.chromium.launch(executable_path=place, args=arguments)
+        browser = play.chromium.launch(
+            executable_path=place, args=arguments, timeout=2 * PATIENCE_MS
+        )
         parts.callback(browser.close)
         yield Visitor(browser, pictures)
 

@@ -43,7 +43,7 @@ class ProgressSource:
     """Puts rows together. `popped` tells how to count what a group has popped from a topic's queues
     and not settled, None when there is nothing."""
 
-    keys_per_step = 16
+    keys_per_step = 8
 
     def __init__(
         self,

@@ -72,9 +72,9 @@ class Tasks:
         self._tasks[task.id] = task
         while len(self._tasks) > REMEMBERED_MAX:
             self._forget_one()
-        running = asyncio.ensure_future(self._run(task, work))
-        running.add_done_callback(lambda _: self._ended(task))
-        self._running[task.id] = running
+        doing = asyncio.ensure_future(self._run(task, work))
+        doing.add_done_callback(lambda _: self._ended(task))
+        self._running[task.id] = doing
         return task
 
     def all(self) -> list[Task]:

@@ -20,6 +20,7 @@ SERVERS = (apache.VERSION, apache.OLD_VERSION)
 
 BY_PARAMETER = {
     "test_clients": ("clients", CLIENTS),
+    "test_explain_apache": ("sdk", SERVERS),
     "test_sdk_apache": ("sdk", SERVERS),
     "test_sdk_groups": ("groups", CLIENTS),
     "test_sdk_plain": ("sdk", SERVERS),

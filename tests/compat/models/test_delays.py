@@ -10,7 +10,7 @@ from tests.compat.models.stage import Stage, bodies, numbered, tried_with
 from tests.support.clients.driver import DriverFailed, Json
 
 # What a busy machine may add; the broker's own lateness is measured by `make bench`.
-LATENESS_MS_MAX = 2500
+LATENESS_MS_MAX = 20_000
 
 
 def now_ms() -> int:

@@ -69,7 +69,7 @@ def test_a_message_comes_at_the_time_it_was_given(stage: Stage) -> None:
 def test_a_recalled_message_never_comes_and_a_late_recall_is_refused(stage: Stage) -> None:
     driver, topic = stage.driver(), stage.topic("recalled")
     driver.start_consumer(topic, topic, topic)
-    sent: list[Json] = driver.send(topic, numbered("timed", 6), delay_ms=3000)
+    sent: list[Json] = driver.send(topic, numbered("timed", 6), delay_ms=8000)
     for outcome in sent[::2]:
         answer = driver.request("recall", topic=topic, handle=outcome["recall_handle"])
         assert answer["message_id"] == outcome["message_id"]

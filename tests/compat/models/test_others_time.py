@@ -8,7 +8,7 @@ from tests.compat.models.clients import CPP, GO, NODE
 from tests.compat.models.stage import Stage, bodies, numbered, tried_with
 
 # What a busy machine may add; the broker's own lateness is measured by `make bench`.
-LATE_MS_MAX = 2000
+LATE_MS_MAX = 20_000
 WHEEL_TURN_MS = 1000
 
 

@@ -72,17 +72,15 @@ class ConfigHandler:
                 ResponseCode.INVALID_PARAMETER,
                 f"{len(command.body)} bytes of settings; at most {REQUEST_BYTES_MAX} are read",
             )
-        changes = self._settings.parsed(parse_properties(command.body))
-        changed = self._settings.change(changes)
-        if not changes:
+        changed = self._settings.change(self._settings.parsed(parse_properties(command.body)))
+        if not changed:
             return command.reply()
         for name, (old, new) in changed.items():
             _log.warning(
                 "setting=%s value=%s was=%s changed_by=%s", name, new, old, connection.peer
             )
         shown = self._settings.shown()
-        names = map(self._settings.name_of, changes)
-        self._overrides.put({name: shown[name] for name in names})
+        self._overrides.put({name: shown[name] for name in changed})
         return self._saved(command)
 
     async def _saved(self, command: Command) -> Command:

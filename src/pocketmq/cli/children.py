@@ -12,11 +12,11 @@ import contextlib
 import logging
 import signal
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pocketmq.cli.running import Processes
+from pocketmq.clock import SystemClock
 
 if TYPE_CHECKING:
     from pocketmq.broker.config import BrokerConfig
@@ -76,11 +76,11 @@ class Child:
         return self._process
 
     async def _keep(self) -> None:
-        pause = _PAUSE_SECONDS_MIN
+        clock, pause = SystemClock(), _PAUSE_SECONDS_MIN
         while self._process is not None:
-            began = time.monotonic()
+            began = clock.monotonic()
             code = await self._process.wait()
-            if time.monotonic() - began > _STEADY_SECONDS:
+            if clock.monotonic() - began > _STEADY_SECONDS:
                 pause = _PAUSE_SECONDS_MIN
             _log.warning("process=%s ended with code %d; next try in %g s", self._name, code, pause)
             await asyncio.sleep(pause)

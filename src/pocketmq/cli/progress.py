@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
 from types import TracebackType
 
 from pocketmq.cli import terminal
+from pocketmq.clock import SystemClock
 
 _REDRAW_SECONDS = 0.1
 _BAR = 24
@@ -23,7 +23,8 @@ class Progress:
         self._label = label
         self._shows = sys.stderr.isatty()
         self._drawn = 0.0
-        self._began = time.monotonic()
+        self._clock = SystemClock()
+        self._began = self._clock.monotonic()
 
     def __enter__(self) -> Progress:
         return self
@@ -40,7 +41,7 @@ class Progress:
 
     def update(self, done: int, total: int = 0) -> None:
         """Say how much is done, and of how much if that is known."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if not self._shows or (now - self._drawn < _REDRAW_SECONDS and done != total):
             return
         self._drawn = now

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable
 from datetime import datetime
 
+from pocketmq.clock import SystemClock
 from pocketmq.errors import ConfigError
 
 FIRST = "first"
@@ -24,9 +24,9 @@ def moment_ms(text: str, flag: str) -> int:
     """
     ago = _DURATION.fullmatch(text)
     if ago is not None:
-        return round(time.time() * 1000 - float(ago[1]) * _UNITS_MS[ago[2]])
+        return round(SystemClock.now_ms() - float(ago[1]) * _UNITS_MS[ago[2]])
     if text == "now":
-        return round(time.time() * 1000)
+        return SystemClock.now_ms()
     if text.isdigit() and len(text) >= 10:
         return int(text)
     iso = _MQADMIN.sub(r"\1T\2.\3", text)
@@ -80,7 +80,7 @@ def ago(time_ms: int, now_ms: int | None = None) -> str:
     """How long ago a moment is, roughly; nothing for none."""
     if time_ms <= 0:
         return ""
-    now = round(time.time() * 1000) if now_ms is None else now_ms
+    now = SystemClock.now_ms() if now_ms is None else now_ms
     return duration(max(now - time_ms, 0))
 
 

@@ -20,6 +20,7 @@ from tests.support.clients.peers import PEERS, Peer
 from tests.support.clients.servers import Cluster, PocketCluster
 
 HERE = Path(__file__).parent
+SECONDS_MAX = 600  # servers and clients may be fetched and built first
 
 _topics = itertools.count(1)
 
@@ -55,6 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.interop)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(SECONDS_MAX))
             item.user_properties += [(CELL, " ".join(cell)) for cell in cells(item)]
 
 

@@ -11,7 +11,7 @@ import (
 	"github.com/apache/rocketmq-client-go/v2/producer"
 )
 
-const sendSeconds = 15 * time.Second
+const sendSeconds = 30 * time.Second
 
 // An outgoing message; messages of one shard go to one queue.
 type outgoing struct {
@@ -77,6 +77,7 @@ func (d *driver) producer(group string, traced bool) (rocketmq.Producer, error) 
 		producer.WithInstanceName(d.instance(name)),
 		producer.WithQueueSelector(selector{producer.NewHashQueueSelector(), producer.NewRoundRobinQueueSelector()}),
 		producer.WithRetry(2),
+		producer.WithSendMsgTimeout(sendSeconds),
 	}
 	if traced {
 		options = append(options, producer.WithTrace(d.traceConfig()))

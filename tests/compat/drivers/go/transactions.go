@@ -56,6 +56,7 @@ func (d *driver) startTransactions(r request) error {
 		producer.WithGroupName(r.Group),
 		producer.WithInstanceName(d.instance(r.Name)),
 		producer.WithRetry(2),
+		producer.WithSendMsgTimeout(sendSeconds),
 	)
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ final class Admin {
 
     private DefaultMQAdminExt admin() throws Exception {
         if (admin == null) {
-            admin = new DefaultMQAdminExt(10_000);
+            admin = new DefaultMQAdminExt(30_000);
             admin.setNamesrvAddr(nameServer);
             admin.setInstanceName(Json.instanceName("admin"));
             admin.start();

@@ -46,7 +46,7 @@ final class Consuming {
         consumer.setNamesrvAddr(nameServer);
         consumer.setInstanceName(Json.instanceName(name));
         consumer.setPollNameServerInterval(1000);
-        consumer.setMqClientApiTimeout(10_000);
+        consumer.setMqClientApiTimeout(30_000);
         // A client skips a heartbeat while it sends another, and the broker then knows an old subscription till the next.
         consumer.setHeartbeatBrokerInterval(2000);
         begin(consumer, request);
@@ -141,7 +141,7 @@ final class Consuming {
         consumer.setNamesrvAddr(nameServer);
         consumer.setInstanceName(Json.instanceName(name));
         consumer.setPollNameServerInterval(1000);
-        consumer.setMqClientApiTimeout(10_000);
+        consumer.setMqClientApiTimeout(30_000);
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.subscribe(Json.text(request, "topic"), Json.selector(request));
         consumer.start();

@@ -28,6 +28,7 @@ final class Pulling {
         DefaultLitePullConsumer consumer = new DefaultLitePullConsumer(Json.text(request, "group"));
         consumer.setNamesrvAddr(nameServer);
         consumer.setInstanceName(Json.instanceName("assign"));
+        consumer.setMqClientApiTimeout(30_000);
         consumer.setAutoCommit(false);
         consumer.start();
         try {
@@ -75,6 +76,7 @@ final class Pulling {
             consumer = new DefaultMQPullConsumer(group);
             consumer.setNamesrvAddr(nameServer);
             consumer.setInstanceName(Json.instanceName("pull_" + group.hashCode()));
+            consumer.setMqClientApiTimeout(30_000);
             consumer.start();
             // The client lets SQL92 through once it knows the broker's version, which heartbeats tell.
             MQClientInstance client = consumer.getDefaultMQPullConsumerImpl().getRebalanceImpl().getmQClientFactory();

@@ -34,8 +34,8 @@ final class Sending {
             producer.setInstanceName(Json.instanceName(key.replace(' ', '_')));
             producer.setPollNameServerInterval(1000);
             // The first send of a cold virtual machine on a busy computer takes longer than the usual 3 seconds.
-            producer.setSendMsgTimeout(10_000);
-            producer.setMqClientApiTimeout(10_000);
+            producer.setSendMsgTimeout(30_000);
+            producer.setMqClientApiTimeout(30_000);
             producer.start();
             producers.put(key, producer);
         }

@@ -31,8 +31,8 @@ final class Transactions {
         producer.setNamesrvAddr(nameServer);
         producer.setInstanceName(Json.instanceName(name));
         producer.setPollNameServerInterval(1000);
-        producer.setSendMsgTimeout(10_000);
-        producer.setMqClientApiTimeout(10_000);
+        producer.setSendMsgTimeout(30_000);
+        producer.setMqClientApiTimeout(30_000);
         // After a restart a broker asks nobody before it has heard a heartbeat.
         producer.setHeartbeatBrokerInterval(2000);
         producer.setTransactionListener(new Listener(name, request));

@@ -22,7 +22,7 @@ function print(line) {
 
 async function producer(group = 'interop_producer') {
   if (!senders.has(group)) {
-    const sender = new Producer({ ...shared, producerGroup: group });
+    const sender = new Producer({ ...shared, producerGroup: group, sendMsgTimeout: 30000 });
     sender.on('error', err => logger.error(err));
     senders.set(group, sender);
     await sender.ready();

@@ -57,7 +57,7 @@ class Steps(NamedTuple):
     """What the broker did for one section: how much, in how many steps, and the longest of them."""
 
     rows: int
-    count: int
+    turns: int
     longest_seconds: float
 
 
@@ -93,7 +93,7 @@ async def test_a_big_scrape_is_whole_and_made_of_short_steps(big: BrokerApp) -> 
     assert found["progress"].rows == GROUPS * TOPICS_PER_GROUP
     looked_at = {"topics": TOPICS, "progress": GROUPS * TOPICS_PER_GROUP, "sizes": TOPICS}
     for section, most in ROWS_PER_STEP_MAX.items():
-        assert found[section].count >= looked_at[section] / most, section
+        assert found[section].turns >= looked_at[section] / most, section
     for section, steps in found.items():
         assert steps.longest_seconds < STEP_SECONDS_MAX, section
     async with Collector(broker=str(big.address)) as collector:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from pocketmq.admin.admin import Admin
@@ -96,7 +97,7 @@ async def _remove(admin: Admin, plan: Plan) -> None:
     if plan.load in ("consume", "end-to-end", "ordered"):
         removals.append((plan.group, lambda: admin.groups.delete(plan.group, offsets_too=True)))
         for topic in (retry_topic(plan.group), dead_letter_topic(plan.group)):
-            removals.append((topic, lambda topic=topic: admin.topics.delete(topic)))  # type: ignore[misc]
+            removals.append((topic, partial(admin.topics.delete, topic)))
     if not plan.keep_topic:
         removals.append((plan.topic, lambda: admin.topics.delete(plan.topic)))
     for name, remove in removals:

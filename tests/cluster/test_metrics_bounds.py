@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +25,6 @@ TOPICS_PER_GROUP = 4
 FILLED = 100
 """Topics with messages. The files of more take seconds to close and add nothing to a step."""
 
-STEP_SECONDS_MAX = 0.1
-"""Processor time. A step takes a hundredth of it; a very busy machine makes that ten times more."""
 ROWS_PER_STEP_MAX = {"topics": 100, "progress": 16, "sizes": 50}
 
 
@@ -54,18 +51,16 @@ async def big(tmp_path: Path) -> AsyncIterator[BrokerApp]:
 
 
 class Steps(NamedTuple):
-    """What the broker did for one section: how much, in how many steps, and the longest of them."""
+    """What the broker did for one section: how much, and in how many turns of its loop."""
 
     rows: int
     turns: int
-    longest_seconds: float
 
 
 def _steps(running: RunningBroker, section: str) -> Steps:
     """Run the broker's part of a section step by step, as the event loop does."""
     handler = running.figures
     start = rows = count = 0
-    longest = 0.0
     while True:
         fields = {"section": section, "start": str(start)}
         command = Command(RequestCode.COLLECT_FIGURES, fields=fields)
@@ -73,17 +68,15 @@ def _steps(running: RunningBroker, section: str) -> Steps:
         page: Command | None = None
         while page is None:
             count += 1
-            began = time.thread_time()
             try:
                 work.send(None)
             except StopIteration as done:
                 page = done.value
-            longest = max(longest, time.thread_time() - began)
         body = bytes(page.body)
         rows += body.count(b"[") - 1
         start = int(body[len(b'{"next":') : body.index(b",")])
         if start == 0:
-            return Steps(rows, count, longest)
+            return Steps(rows, count)
 
 
 async def test_a_big_scrape_is_whole_and_made_of_short_steps(big: BrokerApp) -> None:
@@ -94,8 +87,6 @@ async def test_a_big_scrape_is_whole_and_made_of_short_steps(big: BrokerApp) -> 
     looked_at = {"topics": TOPICS, "progress": GROUPS * TOPICS_PER_GROUP, "sizes": TOPICS}
     for section, most in ROWS_PER_STEP_MAX.items():
         assert found[section].turns >= looked_at[section] / most, section
-    for section, steps in found.items():
-        assert steps.longest_seconds < STEP_SECONDS_MAX, section
     async with Collector(broker=str(big.address)) as collector:
         text = (await collector.collect()).render(open_metrics=False)
         assert text.count(b"\nrocketmq_consumer_lag_messages{") == GROUPS * TOPICS_PER_GROUP

@@ -19,7 +19,10 @@ CLIENTS = tuple(peer.name for peer in PEERS)
 SERVERS = (apache.VERSION, apache.OLD_VERSION)
 
 BY_PARAMETER = {
+    "test_cli_apache": ("sdk", SERVERS),
     "test_clients": ("clients", CLIENTS),
+    "test_explain_apache": ("sdk", SERVERS),
+    "test_metrics_apache": ("sdk", SERVERS),
     "test_explain_apache": ("sdk", SERVERS),
     "test_sdk_apache": ("sdk", SERVERS),
     "test_sdk_groups": ("groups", CLIENTS),

@@ -23,7 +23,6 @@ BY_PARAMETER = {
     "test_clients": ("clients", CLIENTS),
     "test_explain_apache": ("sdk", SERVERS),
     "test_metrics_apache": ("sdk", SERVERS),
-    "test_explain_apache": ("sdk", SERVERS),
     "test_sdk_apache": ("sdk", SERVERS),
     "test_sdk_groups": ("groups", CLIENTS),
     "test_sdk_plain": ("sdk", SERVERS),

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.compat.lanes import LaneKeeper
+from tests.compat.lanes import LaneKeeper, lane_of
 from tests.compat.machines import JAVA, Machines
 from tests.compat.table import CELL, ROOT, Keeper, Results, cells
 from tests.support import apache
@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 SECONDS_MAX = 600  # servers and clients may be fetched and built first
 
 _topics = itertools.count(1)
+_end_of_lane = pytest.StashKey[ExitStack]()
 
 Drivers = Callable[[Peer, int], Driver]
 NewTopic = Callable[[str], str]
@@ -41,6 +42,7 @@ EVERYTHING = {
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the results, in one process; those against Apache say nothing about PocketMQ."""
+    config.stash[_end_of_lane] = ExitStack()
     if hasattr(config, "workerinput"):
         return
     config.pluginmanager.register(LaneKeeper())
@@ -59,6 +61,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(SECONDS_MAX))
             item.user_properties += [(CELL, " ".join(cell)) for cell in cells(item)]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End what a lane has started when its last test is over: idle servers are not free."""
+    if nextitem is None or lane_of(nextitem.nodeid) != lane_of(item.nodeid):
+        item.config.stash[_end_of_lane].close()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what is left, if the tests were interrupted."""
+    if _end_of_lane in config.stash:
+        config.stash[_end_of_lane].close()
+
+
+@pytest.fixture(scope="session")
+def end_of_lane(request: pytest.FixtureRequest) -> ExitStack:
+    """What is entered here ends with the lane."""
+    stack: ExitStack = request.config.stash[_end_of_lane]
+    return stack
 
 
 def unavailable(error: PeerUnavailable) -> None:
@@ -102,7 +124,7 @@ def apache_cluster(home: Path, **settings: object) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def apaches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apaches]:
+def apaches(tmp_path_factory: pytest.TempPathFactory, end_of_lane: ExitStack) -> Apaches:
     """`apaches(version)`: Apache's servers with everything on, one for all who want a version."""
     running: dict[str, apache.ApacheCluster] = {}
 
@@ -113,18 +135,16 @@ def apaches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apaches]:
                 cluster = apache.ApacheCluster(home, version, **EVERYTHING)
             except PeerUnavailable as error:
                 unavailable(error)
+            end_of_lane.callback(running.pop, version)
+            end_of_lane.callback(cluster.close)
             running[version] = cluster
             cluster.start()
         return running[version]
 
-    try:
-        yield started
-    finally:
-        for cluster in running.values():
-            cluster.close()
+    return started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     """What tests start servers of both kinds with, to put them in place of each other."""
     try:

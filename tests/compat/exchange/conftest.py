@@ -1,4 +1,4 @@
-"""Fixtures of the exchanges: all are made once, at the same time, and each test looks at one."""
+"""Fixtures of the exchanges: all are made once, and each test looks at one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from tests.compat.exchange.handover import CASES, hand_over
 from tests.compat.exchange.seen import Seen
 from tests.compat.machines import Machines
 
+HANDS = 2
 
-@pytest.fixture(scope="session")
+
+@pytest.fixture(scope="module")
 def exchanges(machines: Machines) -> Iterator[list[Future[Seen]]]:
-    """All exchanges: most of what they do is to wait."""
+    """All exchanges, two at a time: much of what they do is to wait."""
     machines.name_server("apache")
-    with ThreadPoolExecutor(len(CASES), thread_name_prefix="exchange") as hands:
+    with ThreadPoolExecutor(HANDS, thread_name_prefix="exchange") as hands:
         yield [hands.submit(hand_over, machines, *case) for case in CASES]
 
 

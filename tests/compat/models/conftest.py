@@ -6,7 +6,7 @@ They have the names of the fixtures one folder up, so a test reads the same in b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,17 +35,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, end_of_lane: ExitStack) -> Cluster:
     """A name server and a broker with every model switched on."""
-    with _cluster(tmp_path_factory) as cluster:
-        yield cluster
+    return end_of_lane.enter_context(_cluster(tmp_path_factory))
 
 
 @pytest.fixture(scope="session")
-def drivers(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drivers]:
+def drivers(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, end_of_lane: ExitStack
+) -> Drivers:
     """`drivers(peer, n)`: the n-th driver process of a client, started when first asked for."""
-    with driver_pool(cluster, tmp_path_factory) as pool:
-        yield pool
+    return end_of_lane.enter_context(driver_pool(cluster, tmp_path_factory))
 
 
 @pytest.fixture(scope="session")

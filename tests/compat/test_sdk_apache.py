@@ -43,9 +43,10 @@ async def run_all(name_server: str, broker: str, *, pops: bool) -> Outcomes:
     async def create(topic: str) -> None:
         await asyncio.to_thread(raw.create_topic, name_server, broker, topic)
 
-    options = pocketmq.ProducerOptions(send_timeout_ms=15_000)
-    async with pocketmq.Producer(name_server, group="senders", options=options) as producer:
-        stage = Stage(name_server, create, producer, pops, invisible=6)
+    options = pocketmq.ProducerOptions(send_timeout_ms=30_000)
+    patient = pocketmq.ClientConfig((name_server,), call_timeout_ms=30_000)
+    async with pocketmq.Producer(patient, group="senders", options=options) as producer:
+        stage = Stage(patient, create, producer, pops, invisible=6)
         await warm_up(stage)
         jobs = [asyncio.wait_for(job(stage), SCENARIO_SECONDS_MAX) for job in SCENARIOS]
         ended = await asyncio.gather(*jobs, return_exceptions=True)

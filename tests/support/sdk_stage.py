@@ -18,7 +18,7 @@ OPTIONS = pocketmq.ConsumerOptions(rebalance_interval_ms=2000, commit_interval_m
 class Stage:
     """A cluster and what may be asked of it."""
 
-    address: str
+    address: str | pocketmq.ClientConfig
     create_topic: Callable[[str], Awaitable[None]]
     producer: pocketmq.Producer
     pops: bool = True

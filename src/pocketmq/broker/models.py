@@ -124,14 +124,7 @@ class Models:
         self.routes = TopicRoutes(
             ground.name_servers, tables.topics, ground.clock, config.identity.broker_name
         )
-        self.life = MessageLife(
-            store,
-            tables.offsets,
-            ground.clock,
-            config.topics,
-            broker=config.identity.broker_name,
-            store_host=ground.replies.store_host,
-        )
+        self.life = _life(ground)
         self._recall = RecallHandler(
             tables.topics,
             ground.intake,
@@ -264,6 +257,17 @@ class Models:
     async def stop(self) -> None:
         """Stop them in reverse."""
         await end_all(*[service.stop for service in reversed(self._services)])
+
+
+def _life(ground: Ground) -> MessageLife:
+    return MessageLife(
+        ground.store,
+        ground.tables.offsets,
+        ground.clock,
+        ground.config.topics,
+        broker=ground.config.identity.broker_name,
+        store_host=ground.replies.store_host,
+    )
 
 
 def _pop_ground(ground: Ground) -> PopGround:

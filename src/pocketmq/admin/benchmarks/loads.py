@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Final
 
 from pocketmq.admin.benchmarks.meter import Meter
-from pocketmq.admin.benchmarks.pace import Pace
+from pocketmq.admin.benchmarks.pace import CLOCK, Pace
 from pocketmq.admin.benchmarks.plan import STAMP_BYTES, Plan
 from pocketmq.client.config import ClientConfig
 from pocketmq.client.consumer import Consumer
@@ -111,7 +110,7 @@ class LoadRunner:
                 await asyncio.sleep(_PAUSE_AFTER_FAILURE_SECONDS)
             else:
                 if counts_here:
-                    self._meter.done(time.perf_counter() - due)
+                    self._meter.done(CLOCK.monotonic() - due)
 
     async def _send_plain(self, producer: Producer, due: float) -> None:
         await producer.send(self._plan.topic, self._body)
@@ -158,7 +157,7 @@ class LoadRunner:
 
     async def _take_stamped(self, message: ReceivedMessage) -> None:
         sent, _ = _STAMP.unpack_from(message.body)
-        self._meter.done(time.perf_counter() - sent)
+        self._meter.done(CLOCK.monotonic() - sent)
 
     async def _take_ordered(self, message: ReceivedMessage) -> None:
         sent, number = _STAMP.unpack_from(message.body)
@@ -166,7 +165,7 @@ class LoadRunner:
         if number <= self._seen.get(key, 0):
             self._meter.out_of_order += 1
         self._seen[key] = number
-        self._meter.done(time.perf_counter() - sent)
+        self._meter.done(CLOCK.monotonic() - sent)
 
 
 def _reason(error: PocketMQError) -> str:

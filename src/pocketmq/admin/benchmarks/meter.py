@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pocketmq.admin.benchmarks.histogram import Histogram
+from pocketmq.admin.benchmarks.pace import CLOCK
 from pocketmq.admin.benchmarks.plan import Plan
 from pocketmq.admin.benchmarks.results import Progress, Result
 
@@ -27,7 +28,7 @@ class Meter:
         self._plan = plan
         self._tell = tell
         self._step = "warming up"
-        self._started = time.perf_counter()
+        self._started = CLOCK.monotonic()
         self._ended = 0.0
         self._cpu = 0.0
         self._late = 0.0
@@ -77,17 +78,17 @@ class Meter:
     def begin(self) -> None:
         """The warm-up is over: count."""
         self._step, self._counts = "measuring", True
-        self._started, self._cpu, self._late = time.perf_counter(), time.process_time(), 0.0
+        self._started, self._cpu, self._late = CLOCK.monotonic(), time.process_time(), 0.0
 
     def say(self, step: str) -> None:
         """Name what goes on beside the measurement, for who is told."""
-        self._step, self._started = step, time.perf_counter()
+        self._step, self._started = step, CLOCK.monotonic()
 
     def end(self) -> None:
         """Count no more."""
         if self._counts:
             self._counts = False
-            self._ended = time.perf_counter()
+            self._ended = CLOCK.monotonic()
             self._cpu = time.process_time() - self._cpu
 
     async def stop(self) -> None:
@@ -113,11 +114,11 @@ class Meter:
         )
 
     async def _watch(self) -> None:
-        told, told_messages = time.perf_counter(), 0
+        told, told_messages = CLOCK.monotonic(), 0
         while True:
-            due = time.perf_counter() + TICK_SECONDS
+            due = CLOCK.monotonic() + TICK_SECONDS
             await asyncio.sleep(TICK_SECONDS)
-            now = time.perf_counter()
+            now = CLOCK.monotonic()
             self._late = max(self._late, now - due)
             if self._tell is not None and now - told >= _TELL_SECONDS:
                 rate = (self.messages - told_messages) / (now - told)

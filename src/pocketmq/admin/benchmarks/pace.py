@@ -7,7 +7,11 @@ those wait too who would have sent meanwhile, and a measurement that leaves them
 from __future__ import annotations
 
 import asyncio
-import time
+from typing import Final
+
+from pocketmq.clock import SystemClock
+
+CLOCK: Final = SystemClock()
 
 
 class Pace:
@@ -15,14 +19,14 @@ class Pace:
 
     def __init__(self, per_second: float) -> None:
         self._interval = 1 / per_second if per_second > 0 else 0.0
-        self._next = time.perf_counter()
+        self._next = CLOCK.monotonic()
 
     async def turn(self) -> float:
         """Wait for the next moment; return it. One that is missed comes at once."""
         if not self._interval:
-            return time.perf_counter()
+            return CLOCK.monotonic()
         due, self._next = self._next, self._next + self._interval
-        wait = due - time.perf_counter()
+        wait = due - CLOCK.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
         return due

@@ -17,7 +17,7 @@ from pocketmq.admin.explain import Finding, GroupFate, MessageLife, Status, expl
 from pocketmq.client.subscriptions import Sql
 from pocketmq.errors import PocketMQError
 
-SECONDS_MAX = 30
+SECONDS_MAX = 150
 TOPIC = "explained"
 GROUPS = ("explained_billing", "explained_sql", "explained_tag")
 OPTIONS = pocketmq.ConsumerOptions(commit_interval_ms=100, rebalance_interval_ms=500)

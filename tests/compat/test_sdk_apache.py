@@ -46,7 +46,7 @@ async def run_all(name_server: str, broker: str, *, pops: bool) -> Outcomes:
     options = pocketmq.ProducerOptions(send_timeout_ms=30_000)
     patient = pocketmq.ClientConfig((name_server,), call_timeout_ms=30_000)
     async with pocketmq.Producer(patient, group="senders", options=options) as producer:
-        stage = Stage(patient, create, producer, pops, invisible=6)
+        stage = Stage(patient, create, producer, pops, invisible=15)
         await warm_up(stage)
         jobs = [asyncio.wait_for(job(stage), SCENARIO_SECONDS_MAX) for job in SCENARIOS]
         ended = await asyncio.gather(*jobs, return_exceptions=True)

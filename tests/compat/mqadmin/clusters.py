@@ -130,7 +130,7 @@ class Side:
                 raw.committed(self.place.broker, READERS, EVENTS, EVENT_QUEUES)
                 == EVENT_QUEUES * EVENTS_PER_QUEUE
             ),
-            20,
+            60,
             "the offsets of the consumer",
         )
 

@@ -65,6 +65,16 @@ def call(
     return answer, rest[header_length:]
 
 
+def listens(address: str) -> bool:
+    """Whether a server takes connections at an address."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), CALL_SECONDS_MAX):
+            return True
+    except OSError:
+        return False
+
+
 def create_topic(
     name_server: str, broker: str, topic: str, queues: int = 4, attributes: str = ""
 ) -> None:

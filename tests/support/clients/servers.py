@@ -109,12 +109,15 @@ class ServerProcess:
 
 
 def wait_registered(name_server: str, broker: str, *processes: ServerProcess) -> None:
-    """Wait until the name server lists the broker; fail at once when a process has ended."""
+    """Wait until the name server lists the broker; fail at once when a process has ended.
+
+    It may still list one that was killed at the same address, so the broker must listen as well.
+    """
 
     def registered() -> bool:
         for process in processes:
             assert process.is_running, f"{process.name} ended\n{process.log_tail()}"
-        return f'"{broker}"' in raw.cluster(name_server)
+        return f'"{broker}"' in raw.cluster(name_server) and raw.listens(broker)
 
     try:
         raw.wait_until(registered, START_SECONDS_MAX, f"broker {broker} at {name_server}")

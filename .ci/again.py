@@ -1,7 +1,8 @@
 """Runs pytest as told, and what failed a second time: a busy machine is no reason to be red.
 
 A test that passes at the second try is named at the end, for somebody to look into. More than a few
-failures are no accident, and are not tried again.
+failures are no accident and are not tried again, nor are tests that look for rare failures: crashes,
+chaos, and inputs made at random.
 
     python .ci/again.py [pytest's arguments]
 """
@@ -32,7 +33,7 @@ def main() -> int:
     if code != TESTS_FAILED or not LAST_FAILED.exists():
         return code
     failed = sorted(json.loads(LAST_FAILED.read_text(encoding="utf-8")))
-    if len(failed) > FAILURES_MAX:
+    if len(failed) > FAILURES_MAX or any("::" not in n or RARE.search(n) for n in failed):
         return code
     print(f"\ntrying again what failed: {' '.join(failed)}", flush=True)
     code = run("--last-failed", "-n", "0", "-v")

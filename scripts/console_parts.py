@@ -144,6 +144,7 @@ def _download(part: Part) -> bytes:
 def _is_lasting(error: Exception) -> bool:
     """Return whether a second try is of no use: no network, or no such file."""
     if isinstance(error, urllib.error.HTTPError):
+        error.close()  # it is an open answer, too
         return error.code < 500
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     return isinstance(cause, (socket.gaierror, ConnectionRefusedError))

@@ -150,6 +150,7 @@ class Visitor:
             color_scheme="dark" if dark else "light",
             locale=locale,
             timezone_id="UTC",
+            reduced_motion="reduce",
         )
         context.set_default_timeout(PATIENCE_MS)
         try:

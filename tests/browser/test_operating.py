@@ -209,6 +209,7 @@ def test_dead_letters_go_back_with_one_click(tab: Tab, shared_stage: Stage) -> N
     shared_stage.mended.set()
     tab.go("dead-letters")
     tab.press("labels")
+    tab.see("parcel-0")
     assert tab.rows().count() == PARCELS
     tab.press("Send all back")
     tab.page.locator("dialog").get_by_role("button", name="Send back").click()

@@ -15,11 +15,13 @@ import logging
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pocketmq.clock import SystemClock
+
 _log = logging.getLogger(__name__)
+_CLOCK: Final = SystemClock()
 
 BACKOFF_SECONDS: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 _STEADY_SECONDS: Final = 60.0
@@ -80,11 +82,11 @@ class EdgeSupervisor:
     def _keep(self) -> None:
         failures = 0
         while not self._stopping.is_set():
-            started = time.monotonic()
+            started = _CLOCK.monotonic()
             ended = self._run_once()
             if self._stopping.is_set():
                 return
-            if time.monotonic() - started > _STEADY_SECONDS:
+            if _CLOCK.monotonic() - started > _STEADY_SECONDS:
                 failures = 0
             delay = self._backoff_seconds[min(failures, len(self._backoff_seconds) - 1)]
             failures += 1

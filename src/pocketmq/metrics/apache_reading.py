@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from pocketmq.client.calls import Calls
+from pocketmq.clock import SystemClock
 from pocketmq.errors import BrokerRefused
 from pocketmq.metrics.reading import Reading
 from pocketmq.protocol.bodies.connections import ConsumerConnections, ProducerTable
@@ -161,7 +161,7 @@ def _language(name: str) -> int:
 
 
 def _numbers(runtime: Mapping[str, str]) -> dict[str, float]:
-    numbers: dict[str, float] = {"now_ms": time.time() * 1000}
+    numbers: dict[str, float] = {"now_ms": SystemClock().now_ms()}
     for key, name in _AS_THEY_ARE.items():
         with_sign = runtime.get(key, "")
         if with_sign.removeprefix("-").replace(".", "", 1).isdigit():

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from types import TracebackType
 from typing import Final
 
 from pocketmq.admin import Admin, Broker
 from pocketmq.client.config import ClientConfig, NameServers
+from pocketmq.clock import SystemClock
 from pocketmq.errors import PocketMQError
 from pocketmq.metrics import families
 from pocketmq.metrics.apache_reading import read_apache
@@ -28,6 +28,7 @@ from pocketmq.metrics.text import Samples, label_text
 from pocketmq.security import Credentials
 
 _log = logging.getLogger(__name__)
+_CLOCK: Final = SystemClock()
 
 BROKER_SECONDS_MAX: Final = 8.0
 """Prometheus waits ten seconds for a page unless it is told otherwise."""
@@ -116,7 +117,7 @@ class Collector:
         return samples
 
     async def _add(self, samples: Samples, broker: Broker) -> None:
-        started = time.perf_counter()
+        started = _CLOCK.monotonic()
         reading: Reading | None = None
         try:
             reading = await asyncio.wait_for(self._read(broker), BROKER_SECONDS_MAX)
@@ -132,7 +133,7 @@ class Collector:
         base = base_labels(cluster, name)
         up = f"{base},{label_text(address=broker.address)}"
         samples.add(families.UP, up, int(reading is not None))
-        samples.add(families.SCRAPE_SECONDS, base, round(time.perf_counter() - started, 6))
+        samples.add(families.SCRAPE_SECONDS, base, round(_CLOCK.monotonic() - started, 6))
 
     async def _read(self, broker: Broker) -> Reading:
         calls = self._admin.calls

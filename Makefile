@@ -110,14 +110,15 @@ docs-check: $(VENV)/.dev
 
 # Both builds and both event loops: compiled on uvloop, and plain Python on asyncio's loop in its debug
 # mode; and where compiled code meets a loop, in the network, compiled on asyncio's too. A machine
-# without a compiler tests plain Python twice. TESTED=1 leaves out the run that `make test` has made already.
+# without a compiler tests plain Python twice. TESTED=1 leaves out what `make test` has made already:
+# the compiled run, and kills a second time.
 NETWORK := tests/unit/net tests/cluster/test_broker_*.py tests/cluster/test_plain_sends.py \
 	tests/cluster/test_pull_answers.py tests/cluster/test_bad_peers.py tests/cluster/test_sdk_producer.py
 
 test-builds: $(VENV)/.dev $(VENV)/.built
 	$(if $(TESTED),,POCKETMQ_TEST_LOOP=uvloop $(PYTEST) -q -n $(JOBS))
 	POCKETMQ_TEST_LOOP=asyncio $(PYTEST) -q -n $(JOBS) $(NETWORK)
-	POCKETMQ_TEST_LOOP=asyncio PYTHONASYNCIODEBUG=1 POCKETMQ_PURE=1 $(PYTEST) -q -n $(JOBS)
+	POCKETMQ_TEST_LOOP=asyncio PYTHONASYNCIODEBUG=1 POCKETMQ_PURE=1 $(PYTEST) -q -n $(JOBS) $(if $(TESTED),--ignore=tests/crash)
 
 $(PY):
 	@test -n "$(PYTHON)" || { echo "PocketMQ needs Python 3.10 to 3.14; install one, or say make PYTHON=/path/to/python"; exit 1; }

@@ -78,12 +78,12 @@ def up(*arguments: str, **environment: str) -> Iterator[Started]:
         yield Started(process)
 
 
-def fails(*arguments: str) -> str:
+def fails(*arguments: str, code: int = 2) -> str:
     """Run a command that must fail; return the one line it says."""
     done = subprocess.run(
         command(*arguments), capture_output=True, text=True, check=False, env=QUIET
     )
-    assert done.returncode == 2, done.stderr
+    assert done.returncode == code, done.stderr
     assert done.stdout == ""
     lines = [line for line in done.stderr.splitlines() if " INFO " not in line]
     assert len(lines) == 1, done.stderr
@@ -183,7 +183,7 @@ def test_a_full_disk_is_one_line_and_the_next_start_works(tmp_path: Path) -> Non
 def test_a_message_for_nobody_says_what_to_start(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        line = fails("hello", "-n", f"127.0.0.1:{unused.getsockname()[1]}")
+        line = fails("hello", "-n", f"127.0.0.1:{unused.getsockname()[1]}", code=3)
     assert "cannot connect" in line
 
 

@@ -116,14 +116,14 @@ async def test_a_recall_holds_after_a_kill(tmp_path: Path) -> None:
     settings = {**SETTINGS, "recallMessageEnable": True}
     async with broker_process(tmp_path, **settings) as broker:
         async with connected(broker, "one") as (peer,):
-            own = props(TIMER_DELAY_MS=2000, UNIQ_KEY="U1")
+            own = props(TIMER_DELAY_MS=6000, UNIQ_KEY="U1")
             handle = (await peer.send("T", b"1", 0, own)).fields["recallHandle"]
-            await send(peer, range(2, 3), 2000)
+            await send(peer, range(2, 3), 6000)
             answer = await peer.call(370, {"topic": "T", "recallHandle": handle})
             assert answer.code == 0
         broker.kill()
     async with broker_process(tmp_path, **settings) as broker:
         async with connected(broker, "one") as (peer,):
-            await send(peer, range(3, 4), 2500)
+            await send(peer, range(3, 4), 6500)
             found = await until_delivered(peer, 2)
         assert numbers_of(found) == Counter([2, 3])

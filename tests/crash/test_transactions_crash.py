@@ -146,7 +146,7 @@ async def test_a_list_on_the_disk_is_believed(tmp_path: Path) -> None:
         broker.kill()
     async with broker_process(tmp_path, **EAGER) as broker, connected(broker, "one") as (peer,):
         decisions = {"K2": COMMIT, "K3": ROLLBACK}
-        assert await answer_questions(peer, decisions, 1.0) == {"K2", "K3"}
+        assert await answer_questions(peer, decisions, 4.0) == {"K2", "K3"}
         assert await bodies(peer) == [b"K0", b"K2"]
 
 

@@ -189,7 +189,12 @@ def test_what_waits_and_how_transactions_ended(told: Told) -> None:
         assert "by a timer until" in told.finding("timed", "timed").text
     assert told.finding("committed", "committed").evidence["producer_group"] == "explained_shop"
     if told.is_new:
-        assert "Nobody will see it" in told.finding("rolled back", "rolled back").text
+        # These servers ask after two seconds, and write ends down every three: a half message that
+        # was asked about in between lives on as a copy, until the broker gives it up.
+        kinds = {one.kind for one in told.lives["rolled back"].findings}
+        assert kinds & {"rolled back", "transaction given up"}
+        if "rolled back" in kinds:
+            assert "Nobody will see it" in told.finding("rolled back", "rolled back").text
     else:
         unknown = told.finding("rolled back", "transaction not committed")
         assert "Whether it is still open or was rolled back cannot be told" in unknown.text

@@ -14,7 +14,8 @@ from tests.support.pulling import props
 SOON, LATER = 1, 4
 DUE, PENDING = range(40), range(40, 100)
 """The messages that the first broker delivers, and those that it leaves to the other."""
-DUE_MS, PENDING_MS = 2000, 30_000
+DUE_MS, PENDING_MS = 8000, 30_000
+"""Long enough for all to be taken before the first is due: what is due does not enter the wheel."""
 
 
 async def leave_levels(address: str, topic: str, data: Path, seen: Seen) -> None:

@@ -79,8 +79,11 @@ class Terminal:
         return code, self.seen.replace("\r\n", "\n")
 
 
+_NOISY = ("NO_COLOR", "PYTHONASYNCIODEBUG")
+
+
 def _environment(rocketmq: LocalBroker) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    kept = {name: value for name, value in os.environ.items() if name not in _NOISY}
     return {**kept, "NAMESRV_ADDR": rocketmq.address, "COLUMNS": "", "LINES": ""}
 
 

@@ -20,7 +20,7 @@ FAILURES_MAX = 5
 TESTS_FAILED = 1
 RARE = re.compile(r"^tests/crash/|chaos|fuzz|twins|_plain_sends")
 LAST_FAILED = Path(".pytest_cache/v/cache/lastfailed")
-NOTES = Path(os.environ.get("POCKETMQ_CI_NOTES", os.devnull))
+NOTES = Path(os.environ.get("TRIED_AGAIN", os.devnull))
 
 
 def run(*more: str) -> int:

@@ -108,6 +108,7 @@ def test_a_language_that_was_chosen_stays(tab: Tab) -> None:
     tab.page.get_by_role("heading", name="主题").wait_for()
     tab.page.reload()
     tab.page.get_by_role("heading", name="主题").wait_for()
+    assert tab.page.get_by_role("heading", name="Topics").count() == 0
 
 
 def test_the_menu_opens_on_a_phone(visitor: Visitor, shared_stage: Stage) -> None:
@@ -134,6 +135,7 @@ def test_live_figures_arrive_and_stop_while_nobody_looks(tab: Tab) -> None:
         "document.dispatchEvent(new Event('visibilitychange'))"
     )
     tab.page.get_by_text("Paused", exact=True).first.wait_for()
+    assert tab.page.get_by_text("Live", exact=True).count() == 0
 
 
 def test_users_log_in_and_viewers_only_look(visitor: Visitor, tmp_path: Path) -> None:
@@ -173,6 +175,7 @@ def test_a_broker_that_died_is_said_and_comes_back(visitor: Visitor) -> None:
             tab.see("then start it again; its messages are kept.")
             tab.picture("away-light")
         tab.page.get_by_text("does not answer").wait_for(state="detached")
+        assert tab.see("orders").is_visible()
 
 
 def test_a_fresh_cluster_says_what_to_do_first(visitor: Visitor) -> None:
@@ -189,7 +192,7 @@ def test_a_fresh_cluster_says_what_to_do_first(visitor: Visitor) -> None:
             "waiting": "No message is delayed by a level",
         }.items():
             tab.go(address)
-            tab.see(words)
+            assert tab.see(words).is_visible()
 
 
 def test_missing_libraries_are_explained(visitor: Visitor, shared_stage: Stage) -> None:

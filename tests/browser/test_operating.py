@@ -151,11 +151,13 @@ def test_a_message_is_sent_and_followed(tab: Tab) -> None:
     assert "weight = 12" in tab.field("Properties").input_value()
 
 
-def test_properties_that_cannot_be_read_are_explained(tab: Tab) -> None:
+def test_properties_that_cannot_be_read_are_explained(tab: Tab, shared_stage: Stage) -> None:
+    before = len(shared_stage.broker.messages("shipments"))
     tab.go("send?topic=shipments")
     tab.fill("Properties", "no sign of equality")
     tab.press("Send")
     tab.see("Write name = value")
+    assert len(shared_stage.broker.messages("shipments")) == before
 
 
 def test_a_message_is_given_to_a_consumer_again(tab: Tab, shared_stage: Stage) -> None:
@@ -184,7 +186,8 @@ def test_a_filter_is_tried(tab: Tab, shared_stage: Stage) -> None:
     tab.fill("Topic", "payments")
     tab.fill("Message id", shared_stage.ids["payment"])
     tab.press("Test")
-    tab.see("The filter takes this message")
+    assert tab.see("The filter takes this message").is_visible()
+    assert tab.page.get_by_text("This is no valid expression").count() == 0
 
 
 def test_a_position_is_moved_after_a_look(tab: Tab, shared_stage: Stage) -> None:
@@ -202,7 +205,7 @@ def test_a_position_is_moved_after_a_look(tab: Tab, shared_stage: Stage) -> None
     tab.pick("Copy from a group")
     tab.fill("To group", "auditors")
     tab.press("Preview")
-    tab.see("What would happen")
+    assert tab.see("What would happen").is_visible()
 
 
 def test_dead_letters_go_back_with_one_click(tab: Tab, shared_stage: Stage) -> None:
@@ -220,12 +223,13 @@ def test_dead_letters_go_back_with_one_click(tab: Tab, shared_stage: Stage) -> N
     assert sorted(shared_stage.consumed) == sorted(f"parcel {n}" for n in range(PARCELS))
 
 
-def test_a_delayed_message_is_looked_at(tab: Tab) -> None:
+def test_a_delayed_message_is_looked_at(tab: Tab, shared_stage: Stage) -> None:
     tab.go("waiting")
     tab.press("18")
     tab.see("in two hours, too")
     tab.press("← Delayed by level")
-    tab.see("2 h")
+    assert tab.see("2 h").is_visible()
+    assert shared_stage.broker.messages("reminders") == [], "to look delivers nothing"
 
 
 def test_a_setting_is_changed_while_the_broker_runs(tab: Tab) -> None:
@@ -236,6 +240,10 @@ def test_a_setting_is_changed_while_the_broker_runs(tab: Tab) -> None:
     tab.press("Save")
     tab.page.get_by_role("status").get_by_text("fileReservedTime is 48 now").wait_for()
     tab.rows().locator("td", has_text="48").wait_for()
+    tab.page.reload()
+    kept = tab.rows().filter(has_text="fileReservedTime").get_by_text("48", exact=True)
+    kept.wait_for()
+    assert kept.count() == 1
 
 
 def test_a_wrong_value_of_a_setting_is_refused_with_a_reason(tab: Tab) -> None:

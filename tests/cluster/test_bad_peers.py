@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from tests.support.cutting_proxy import CuttingProxy
@@ -26,6 +27,7 @@ from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import ROCKETMQ, Command
 from pocketmq.protocol.framing import encode_frame
 
+T = TypeVar("T")
 MIB = 1024 * 1024
 
 TOPIC = "T"
@@ -57,6 +59,8 @@ PULL = {
     "subVersion": "0",
     "expressionType": "TAG",
 }
+DEAF_BYTES_MAX = 64 * MIB
+"""More than sockets and a server that stops reading take from a peer that reads nothing."""
 PULL_FRAME = encode_frame(Command.request(11, dict(PULL)))
 
 
@@ -80,15 +84,16 @@ class Cluster:
         )
         assert found.code == 0, found.remark
 
-    async def works_while(self, misbehaviour: Coroutine[object, object, None]) -> None:
-        """Let a peer misbehave, and fail when that harms the good client."""
+    async def works_while(self, misbehaviour: Coroutine[object, object, T]) -> T:
+        """Let a peer misbehave, and fail when that harms the good client; return what it found."""
         task = asyncio.ensure_future(misbehaviour)
         await self.works()
         while not task.done():
             await self.works()
             await asyncio.wait([task], timeout=0.01)
-        await task
+        found = await task
         await self.works()
+        return found
 
 
 @pytest.fixture
@@ -178,20 +183,26 @@ async def test_a_peer_that_never_reads_its_messages_is_not_served_for_ever(
 ) -> None:
     for _ in range(40):
         await cluster.works()
-    await cluster.works_while(never_read(cluster.broker.port, PULL_FRAME * pulls_at_once))
+    requests = PULL_FRAME * pulls_at_once
+    taken = await cluster.works_while(never_read(cluster.broker.port, requests))
+    assert taken * len(requests) < DEAF_BYTES_MAX
 
 
 async def test_a_peer_that_never_reads_settings_is_not_served_for_ever(cluster: Cluster) -> None:
     frame = encode_frame(Command.request(RequestCode.GET_NAMESRV_CONFIG))
-    await cluster.works_while(never_read(cluster.names.port, frame * 500))
+    taken = await cluster.works_while(never_read(cluster.names.port, frame * 500))
+    assert taken * len(frame) * 500 < DEAF_BYTES_MAX
 
 
-async def never_read(port: int, requests: bytes) -> None:
-    """Ask until the server no longer listens, or has hung up."""
+async def never_read(port: int, requests: bytes) -> int:
+    """Ask until the server no longer listens, or has hung up; return how often that went well."""
+    taken = 0
     async with RawPeer(port) as deaf:
         with pytest.raises((ConnectionError, asyncio.TimeoutError, TimeoutError)):
-            for _ in range(20_000):
+            while taken < 20_000:
                 await asyncio.wait_for(deaf.send(requests), 0.5)
+                taken += 1
+    return taken
 
 
 ODD_REQUESTS = {
@@ -267,6 +278,7 @@ async def test_peers_that_connect_and_vanish_leave_nothing_behind(cluster: Clust
     for port in ports(cluster):
         await cluster.works_while(misbehave(port))
     await until(lambda: gc.collect() >= 0 and open_descriptors() <= before + 4)
+    await until(lambda: len(cluster.broker.running.server.connections) == 1)
 
 
 def open_descriptors() -> int:

@@ -49,7 +49,10 @@ async def test_nothing_is_missed_whatever_happens_on_the_way(
     count = 1 if SEED else min(AT_ONCE, RUNS - first)
     async with sdk_cluster(tmp_path, registration=RegistrationConfig()) as cluster:
         seeds = range(FIRST_SEED + first, FIRST_SEED + first + count)
-        await asyncio.gather(*(Run(cluster, seed).go() for seed in seeds))
+        runs = [Run(cluster, seed) for seed in seeds]
+        await asyncio.gather(*(run.go() for run in runs))
+    missed = {run.seed: run.acknowledged - run.seen.keys() for run in runs}
+    assert not any(missed.values()), missed
     # What checks every test finds tasks, sockets and threads that a run leaves behind.
 
 

@@ -27,8 +27,8 @@ async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+@pytest.mark.parametrize("assert_kept", SCENARIOS, ids=lambda scenario: scenario.__name__)
 async def test_the_consumer_keeps_its_promise(
-    stage: Stage, scenario: Callable[[Stage], Awaitable[None]]
+    stage: Stage, assert_kept: Callable[[Stage], Awaitable[None]]
 ) -> None:
-    await scenario(stage)
+    await assert_kept(stage)

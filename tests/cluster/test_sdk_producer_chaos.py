@@ -36,8 +36,12 @@ async def test_no_acknowledged_send_is_lost_whatever_happens_on_the_way(
     alone = RegistrationConfig()
     async with sdk_cluster(tmp_path, registration=alone) as cluster:
         seeds = [FIRST_SEED] if SEED else [FIRST_SEED + group * RUNS + n for n in range(RUNS)]
+        lost: dict[int, list[bytes]] = {}
         for start in range(0, len(seeds), AT_ONCE):
-            await asyncio.gather(*(Run(cluster, seed).go() for seed in seeds[start:][:AT_ONCE]))
+            runs = [Run(cluster, seed) for seed in seeds[start:][:AT_ONCE]]
+            found = await asyncio.gather(*(run.go() for run in runs))
+            lost |= {run.seed: bodies for run, bodies in zip(runs, found, strict=True) if bodies}
+    assert not lost, f"acknowledged and lost, by seed: {lost}"
     # What checks every test finds tasks, sockets and threads that a run leaves behind.
 
 
@@ -52,8 +56,8 @@ class Run:
         self.acknowledged: list[bytes] = []
         self.failed = 0
 
-    async def go(self) -> None:
-        """Run; fail with the seed when something is lost or hangs."""
+    async def go(self) -> list[bytes]:
+        """Run; return what was acknowledged and lost. Fail with the seed when something hangs."""
         broker = self.cluster.brokers["broker-a"]
         name = f"broker-{self.seed}"
         batching = self.random.choice((None, pocketmq.Batching(linger_ms=1, messages_max=4)))
@@ -69,8 +73,7 @@ class Run:
             except (asyncio.TimeoutError, TimeoutError):
                 pytest.fail(f"seed {self.seed}: a send hangs")
         stored = set(await self.cluster.bodies(self.topic))
-        lost = [body for body in self.acknowledged if body not in stored]
-        assert not lost, f"seed {self.seed}: acknowledged and lost: {lost}"
+        return [body for body in self.acknowledged if body not in stored]
 
     async def _send_through(self, proxy: CuttingProxy, options: pocketmq.ProducerOptions) -> None:
         config = pocketmq.ClientConfig.of(self.cluster.address)

@@ -27,7 +27,11 @@ GROUPS_AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class QueueProgress:
-    """How far a group is in one queue. `consumed_ms`: when its newest consumed message came."""
+    """How far a group is in one queue.
+
+    `consumed` is -1 where the group has no position; `consumed_ms` is when its newest consumed
+    message came.
+    """
 
     topic: str
     broker: str
@@ -39,7 +43,7 @@ class QueueProgress:
     @property
     def lag(self) -> int:
         """How many messages it has yet to consume."""
-        return max(self.end - self.consumed, 0)
+        return max(self.end - max(self.consumed, 0), 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pocketmq.admin.clusters import Broker
+from pocketmq.admin.groups import QueueProgress
 from pocketmq.client.calls import Calls
 from pocketmq.errors import BrokerRefused, NetError
 from pocketmq.protocol.bodies.stats import BrokerStats, ConsumeStats, TopicStats
@@ -35,29 +36,12 @@ class TopicRate:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueLag:
-    """How far a group is in one queue."""
-
-    topic: str
-    broker: str
-    queue_id: int
-    end: int
-    consumed: int
-    consumed_ms: int
-
-    @property
-    def lag(self) -> int:
-        """How many messages it has yet to consume."""
-        return max(self.end - max(self.consumed, 0), 0)
-
-
-@dataclass(frozen=True, slots=True)
 class GroupRate:
     """How far behind a group is and how fast it consumes."""
 
     group: str
     per_second: float
-    queues: tuple[QueueLag, ...]
+    queues: tuple[QueueProgress, ...]
 
     @property
     def lag(self) -> int:
@@ -89,12 +73,12 @@ class Rates:
         """The figures of a group, of one topic or all. Raise NetError, BrokerRefused."""
         request = ConsumeStatsRequest(group, topic)
         per_second = 0.0
-        queues: list[QueueLag] = []
+        queues: list[QueueProgress] = []
         for broker, body in await self._each(masters, RequestCode.GET_CONSUME_STATS, request):
             stats = ConsumeStats.from_json(body)
             per_second += stats.consume_tps
             queues += [
-                QueueLag(
+                QueueProgress(
                     queue.topic,
                     broker.name,
                     queue.queue_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from pocketmq.admin.rates import QueueLag
+from pocketmq.admin.groups import QueueProgress as Measured
 from pocketmq.console.api.groups import SubscriptionPicture, subscriptions_of
 from pocketmq.console.api.paging import page_field, size_field, slice_of
 from pocketmq.console.desk import Desk
@@ -142,7 +142,7 @@ async def running(desk: Desk, group: str, query: RunningQuery) -> RunningPicture
     return _running(query.client, said)
 
 
-def _queue(one: QueueLag, owner: str | None) -> QueueProgress:
+def _queue(one: Measured, owner: str | None) -> QueueProgress:
     return QueueProgress(
         one.topic,
         one.broker,

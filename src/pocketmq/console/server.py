@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import uvicorn
 from starlette.routing import BaseRoute
 
 from pocketmq.admin import Admin
@@ -19,31 +16,9 @@ from pocketmq.console.desk import Desk
 from pocketmq.console.gate import HEADER_BYTES_MAX
 from pocketmq.console.listening import exposure_problem, listen, url_of
 from pocketmq.errors import ConfigError, ListenFailed
+from pocketmq.web import WebServer
 
-_STOP_SECONDS = 2
 _IDLE_SECONDS = 30
-
-
-class _Uvicorn(uvicorn.Server):
-    """A server that leaves signals to the process it runs in, and sleeps while nobody asks."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._ending = asyncio.Event()
-
-    async def main_loop(self) -> None:
-        """Wait for the end. Uvicorn's own wakes ten times a second, to tell the time in answers."""
-        await self._ending.wait()
-
-    def end(self) -> None:
-        """Stop listening and let requests finish."""
-        self.should_exit = True
-        self._ending.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
 
 
 class ConsoleServer:
@@ -61,24 +36,11 @@ class ConsoleServer:
         self.config = config
         self._listener = listener
         self._desk = Desk.of(config, admin, clock or SystemClock())
-        self._server = _Uvicorn(
-            uvicorn.Config(
-                build_app(self._desk, more),
-                http="h11",
-                ws="none",
-                loop="none",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                date_header=False,
-                h11_max_incomplete_event_size=HEADER_BYTES_MAX,
-                limit_concurrency=config.connections_max,
-                timeout_keep_alive=_IDLE_SECONDS,
-                timeout_graceful_shutdown=_STOP_SECONDS,
-            )
+        self._server = WebServer(
+            build_app(self._desk, more),
+            connections_max=config.connections_max,
+            idle_seconds=_IDLE_SECONDS,
+            head_bytes_max=HEADER_BYTES_MAX,
         )
         self._serving: asyncio.Task[None] | None = None
 
@@ -95,7 +57,6 @@ class ConsoleServer:
 
     async def start(self) -> None:
         """Listen and serve. Raise ListenFailed, ConfigError."""
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it would tell of its own start
         self._desk.sessions.users.users()  # a file that cannot be understood is said now
         if self._listener is None:
             problem = exposure_problem(self.config)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import socket
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Final
 
-import uvicorn
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, Router
@@ -18,9 +14,9 @@ from starlette.routing import BaseRoute, Route, Router
 from pocketmq.metrics.collector import Collector
 from pocketmq.metrics.health import readiness
 from pocketmq.metrics.text import OPEN_METRICS_TYPE, TEXT_TYPE, wants_open_metrics
+from pocketmq.web import WebServer
 
 _CONNECTIONS_MAX: Final = 64
-_STOP_SECONDS: Final = 2
 _FRESH: Final = {"Cache-Control": "no-store"}
 
 
@@ -49,36 +45,13 @@ def health_routes(collector: Collector) -> list[BaseRoute]:
     return [Route("/healthz", alive), Route("/readyz", ready)]
 
 
-class _Uvicorn(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the process."""
-        yield
-
-
 class ExporterServer:
     """An HTTP server with these routes alone, on a socket that listens already."""
 
     def __init__(self, collector: Collector, listener: socket.socket) -> None:
         self._listener = listener
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
         router = Router([*metrics_routes(collector), *health_routes(collector)])
-        self._server = _Uvicorn(
-            uvicorn.Config(
-                router,
-                http="h11",
-                ws="none",
-                loop="none",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                limit_concurrency=_CONNECTIONS_MAX,
-                timeout_graceful_shutdown=_STOP_SECONDS,
-            )
-        )
+        self._server = WebServer(router, connections_max=_CONNECTIONS_MAX)
         self._serving: asyncio.Task[None] | None = None
 
     @property
@@ -93,7 +66,7 @@ class ExporterServer:
 
     async def stop(self) -> None:
         """Let requests under way finish."""
-        self._server.should_exit = True
+        self._server.end()
         if self._serving is not None:
             await self._serving
         self._listener.close()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-import typing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +17,12 @@ import click
 from pocketmq.broker.config import BrokerConfig
 from pocketmq.cli.connecting import asking
 from pocketmq.cli.main import commands
+from pocketmq.cli.settings_help import takes
 from pocketmq.console.config import ConsoleConfig
 from pocketmq.edge.config import EdgeConfig
 from pocketmq.nameserver.config import NameServerConfig
 from pocketmq.settings import Setting, settings_of
-from pocketmq.settings.values import choices_of, show
+from pocketmq.settings.values import show
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 GENERATED = "<!-- Written by scripts/reference.py (make docs); change the source instead. -->\n"
@@ -148,7 +148,7 @@ def _row(setting: Setting) -> str:
     cells = (
         f"`{setting.path}`",
         f"`{default}`" if default else "",
-        _takes(setting),
+        takes(setting),
         ", ".join(f"`{alias}`" for alias in declaration.aliases),
         declaration.doc,
     )
@@ -163,22 +163,6 @@ def _default(setting: Setting) -> str:
             if value % size == 0:
                 return f"{value // size}{unit}"
     return show(value)
-
-
-def _takes(setting: Setting) -> str:
-    choices = choices_of(setting.type)
-    if choices:
-        return ", ".join(f"`{choice}`" for choice in choices)
-    if typing.get_origin(setting.type) is tuple:
-        return "list"
-    words = {bool: "true or false", int: "whole number", float: "number", Path: "path"}
-    word = words.get(setting.type, "text")
-    low, high = setting.declaration.minimum, setting.declaration.maximum
-    if low is not None and high is not None:
-        return f"{word}, {low:.12g} to {high:.12g}"
-    if low is not None:
-        return f"{word}, at least {low:.12g}"
-    return f"{word}, at most {high:.12g}" if high is not None else word
 
 
 def main() -> None:

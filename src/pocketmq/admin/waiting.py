@@ -2,7 +2,7 @@
 
 Each kind lies in a topic of the broker's own until its time comes:
 
-    SCHEDULE_TOPIC_XXXX         one queue for each delay level; delivered in order
+    the schedule topic          one queue for each delay level; delivered in order
     rmq_sys_wheel_timer         the timer's; TIMER_OUT_MS says when each is due
     RMQ_SYS_TRANS_HALF_TOPIC    half messages; another topic lists those that have ended
 """

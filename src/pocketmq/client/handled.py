@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -43,7 +44,7 @@ R = TypeVar("R", bound=Parts)
 C = TypeVar("C", bound="HandledConsumer[Any]")
 
 
-class HandledConsumer(Generic[R]):
+class HandledConsumer(ABC, Generic[R]):
     """A consumer that starts, handles messages and stops."""
 
     def __init__(self, plan: Plan) -> None:
@@ -52,9 +53,9 @@ class HandledConsumer(Generic[R]):
         self._stopped: asyncio.Event | None = None
         self._stopping: asyncio.Task[None] | None = None
 
+    @abstractmethod
     def _made(self) -> R:
         """The parts of a consumer that is to start. Raise ConfigError when it cannot."""
-        raise NotImplementedError
 
     def handler(self, function: F) -> F:
         """Decorate the function that handles messages.

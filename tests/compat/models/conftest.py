@@ -58,20 +58,24 @@ def side_by_side(
     """Plays a scenario for all selected clients at once."""
 
     @contextmanager
-    def another() -> Iterator[tuple[Cluster, Drivers]]:
-        with _cluster(tmp_path_factory) as own, driver_pool(own, tmp_path_factory) as pool:
+    def another(**settings: str) -> Iterator[tuple[Cluster, Drivers]]:
+        with (
+            _cluster(tmp_path_factory, **settings) as own,
+            driver_pool(own, tmp_path_factory) as pool,
+        ):
             yield own, pool
 
     return SideBySide(cluster, drivers, another, request.session.items)
 
 
 @contextmanager
-def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def _cluster(tmp_path_factory: pytest.TempPathFactory, **settings: str) -> Iterator[Cluster]:
     home = tmp_path_factory.mktemp("models")
+    settings = {**SETTINGS, **settings}
     if apache.wanted():
-        yield from apache_cluster(home, **SETTINGS, timerWheelEnable="true")
+        yield from apache_cluster(home, **settings, timerWheelEnable="true")
         return
-    pocket = PocketCluster(home, *(f"{name}={value}" for name, value in SETTINGS.items()))
+    pocket = PocketCluster(home, *(f"{name}={value}" for name, value in settings.items()))
     try:
         pocket.start()
         yield pocket

@@ -25,7 +25,7 @@ from tests.support.clients.peers import PEERS, Peer
 from tests.support.clients.servers import Cluster
 
 Drivers = Callable[[Peer, int], Driver]
-Clusters = Callable[[], AbstractContextManager[tuple[Cluster, Drivers]]]
+Clusters = Callable[..., AbstractContextManager[tuple[Cluster, Drivers]]]
 Scenario = Callable[["Stage"], None]
 
 SCENARIO_SECONDS_MAX = 400
@@ -50,9 +50,9 @@ class Stage:
         return self._drivers(self.peer, self._first_driver + number)
 
     @contextmanager
-    def alone(self) -> Iterator[Stage]:
-        """A stage with a cluster of its own, which may be killed."""
-        with self._clusters() as (cluster, drivers):
+    def alone(self, **settings: str) -> Iterator[Stage]:
+        """A stage with a cluster of its own, which may be killed and has settings of its own."""
+        with self._clusters(**settings) as (cluster, drivers):
             yield Stage(self.peer, cluster, drivers, self._clusters)
 
     def topic(self, stem: str, queues: int = 4) -> str:

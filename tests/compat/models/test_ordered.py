@@ -92,11 +92,11 @@ def test_order_is_kept_while_members_join_leave_and_die(stage: Stage) -> None:
     send_some(10)
     start(joins)
     stage.wait_until_joined(topic, 2)
-    _send_until_heard(joins, topic, send_some)
+    send_until_heard(joins, topic, send_some)
     joins.stop_consumer(topic)
     start(dies)
     stage.wait_until_joined(topic, 2)
-    _send_until_heard(dies, topic, send_some)
+    send_until_heard(dies, topic, send_some)
     send_some(5)
     dies.kill()
     send_some(5)
@@ -113,7 +113,7 @@ def test_order_is_kept_while_members_join_leave_and_die(stage: Stage) -> None:
     assert all(driver.received(topic) for driver in drivers), "each had queues for a time"
 
 
-def _send_until_heard(driver: Driver, topic: str, send_some: Callable[[int], None]) -> None:
+def send_until_heard(driver: Driver, topic: str, send_some: Callable[[int], None]) -> None:
     """Send round after round until this consumer has some queues, and hears of them."""
     for _ in range(60):
         send_some(1)

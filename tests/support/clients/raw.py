@@ -38,14 +38,14 @@ class CallRefused(Exception):
 
 
 def call(
-    address: str, code: int, fields: dict[str, str], body: bytes = b""
+    address: str, code: int, fields: dict[str, str], body: bytes = b"", language: str = "OTHER"
 ) -> tuple[Header, bytes]:
     """Make one call on a connection of its own; return the answer's header and body."""
     header = json.dumps(
         {
             "code": code,
             "flag": 0,
-            "language": "OTHER",
+            "language": language,
             "opaque": 1,
             "version": 479,
             "serializeTypeCurrentRPC": "JSON",

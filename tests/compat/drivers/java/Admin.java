@@ -2,11 +2,16 @@ import com.google.gson.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.apache.commons.cli.Options;
+import org.apache.commons.cli.PosixParser;
 import org.apache.rocketmq.client.trace.TraceView;
+import org.apache.rocketmq.common.MixAll;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 import org.apache.rocketmq.tools.admin.api.MessageTrack;
+import org.apache.rocketmq.tools.command.SubCommand;
+import org.apache.rocketmq.tools.command.offset.ResetOffsetByTimeCommand;
 
 /** What an operator does with the official tools, and what an application asks about its messages. */
 final class Admin {
@@ -23,6 +28,8 @@ final class Admin {
         switch (Json.text(request, "do")) {
             case "reset_offsets":
                 return reset(request);
+            case "mqadmin_reset":
+                return resetByCommand(request);
             case "clone_offsets":
                 admin().cloneGroupOffset(
                     Json.text(request, "from"), Json.text(request, "group"), Json.text(request, "topic"), false);
@@ -76,6 +83,17 @@ final class Admin {
         JsonObject answer = new JsonObject();
         answer.add("offsets", offsets);
         return answer;
+    }
+
+    /** The command of mqadmin, which sees for itself whether the group is online. */
+    private JsonObject resetByCommand(JsonObject request) throws Exception {
+        System.setProperty(MixAll.NAMESRV_ADDR_PROPERTY, nameServer);
+        SubCommand command = new ResetOffsetByTimeCommand();
+        String[] words = {"-g", Json.text(request, "group"), "-t", Json.text(request, "topic"),
+            "-s", String.valueOf(Json.number(request, "to_ms", 0)), "-f", "true"};
+        command.execute(
+            new PosixParser().parse(command.buildCommandlineOptions(new Options()), words), new Options(), null);
+        return new JsonObject();
     }
 
     private JsonObject trace(JsonObject request) throws Exception {

@@ -19,6 +19,7 @@ public final class Driver {
     private final Pulling pulling;
     private final Transactions transactions;
     private final Requests requests;
+    private final Popping popping;
     private final Admin admin;
 
     private Driver(String nameServer, PrintStream out) {
@@ -28,6 +29,7 @@ public final class Driver {
         pulling = new Pulling(nameServer);
         transactions = new Transactions(nameServer, this::heard);
         requests = new Requests(sending);
+        popping = new Popping(nameServer);
         admin = new Admin(nameServer);
     }
 
@@ -76,6 +78,10 @@ public final class Driver {
                 return pulling.pull(request);
             case "lite_assign":
                 return pulling.liteAssign(request);
+            case "pop":
+                return popping.pop(request);
+            case "pop_end":
+                return popping.end(request);
             case "start_transactions":
                 return transactions.start(request);
             case "transact":
@@ -105,6 +111,7 @@ public final class Driver {
     private void close() {
         consuming.close();
         pulling.close();
+        popping.close();
         transactions.close();
         sending.close();
         admin.close();

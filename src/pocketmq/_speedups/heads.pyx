@@ -42,6 +42,61 @@ cdef bint read_send(Head* head, SendHead* send) noexcept nogil:
     return True
 
 
+cdef bint read_pull(Head* head, PullAsk* ask) noexcept nogil:
+    """The fields of a pull; False when the general path must read them."""
+    cdef Entry** found = ask.found
+    cdef int i, place
+    for i in range(PULL_FIELDS):
+        found[i] = NULL
+    for i in range(head.count):
+        place = pull_place(&head.entries[i])
+        if place >= 0:
+            found[place] = &head.entries[i]
+        elif untyped_key(&head.entries[i]):
+            return False
+    for i in range(8):
+        if found[i] == NULL:
+            return False
+    ask.version = 0
+    return (integer(found[2], 0x7FFFFFFF, &ask.queue_id)
+            and integer(found[3], 0x7FFFFFFFFFFFFFFF, &ask.queue_offset)
+            and integer(found[4], 0x7FFFFFFF, &ask.count)
+            and integer(found[5], 0x7FFFFFFF, &ask.sys_flag)
+            and integer(found[6], 0x7FFFFFFFFFFFFFFF, &ask.commit_offset)
+            and integer(found[7], 0x7FFFFFFFFFFFFFFF, &ask.suspend_ms)
+            and (found[9] == NULL or integer(found[9], 0x7FFFFFFFFFFFFFFF, &ask.version)))
+
+
+cdef int pull_place(Entry* entry) noexcept nogil:
+    cdef Py_ssize_t size = entry.key_size
+    if size == 13 and named(entry, b"consumerGroup", 13):
+        return 0
+    if size == 5 and named(entry, b"topic", 5):
+        return 1
+    if size == 7:
+        if named(entry, b"queueId", 7):
+            return 2
+        if named(entry, b"sysFlag", 7):
+            return 5
+    if size == 11 and named(entry, b"queueOffset", 11):
+        return 3
+    if size == 10:
+        if named(entry, b"maxMsgNums", 10):
+            return 4
+        if named(entry, b"subVersion", 10):
+            return 9
+    if size == 12:
+        if named(entry, b"commitOffset", 12):
+            return 6
+        if named(entry, b"subscription", 12):
+            return 8
+    if size == 20 and named(entry, b"suspendTimeoutMillis", 20):
+        return 7
+    if size == 14 and named(entry, b"expressionType", 14):
+        return 10
+    return -1
+
+
 cdef bint untyped_key(Entry* entry) noexcept nogil:
     """Keys that send a frame to the general path; the same list as in framing.py."""
     cdef Py_ssize_t size = entry.key_size

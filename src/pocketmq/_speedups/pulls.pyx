@@ -17,14 +17,91 @@ from .filters cimport FALSE, TRUE, UNDECIDED, Program
 from .pages cimport resident
 
 cdef enum:
-    ENTRY_BYTES = 20
-    RECORDS_MAX = 128
-    GATHERED_BYTES_MAX = 65536
     SPAN_BYTES_MAX = 4194304
     RECORD_BYTES_MIN = 91
 
 cdef uint32_t MAGIC_V1 = 0xDAA320A7
 cdef uint32_t MAGIC_V2 = 0xDAA320AB
+
+
+cdef class Choice:
+
+    def __init__(self, tag_hashes, accept):
+        self.tag_hashes = tag_hashes
+        self.accept = accept
+        self.filtered = tag_hashes is not None
+        self.program = None if accept is None else accept.program
+        if self.filtered and len(tag_hashes) == 1:
+            (wanted,) = tag_hashes
+            if -0x80000000 <= wanted <= 0x7FFFFFFF:
+                self.single = True
+                self.only = wanted
+
+    cdef bint search(self, Search* search, const Bounds* bounds, log) except -1:
+        cdef const uint8_t* base = search.log - search.log_start
+        cdef const uint8_t* p = search.entries
+        cdef const uint8_t* end = p + search.entries_bytes
+        cdef int64_t log_offset, span
+        cdef int32_t size, low
+        cdef Py_ssize_t count = 0, total = 0, i
+        cdef int outcome
+        cdef bint old
+        search.passed = 0
+        while p + ENTRY_BYTES <= end:
+            log_offset = load64(p)
+            size = load32(p + 8)
+            if count:
+                old = log_offset < search.recent_from
+                if count >= min(bounds.count_max, bounds.count_old if old else bounds.count_recent):
+                    break
+                if total + size > (bounds.bytes_old if old else bounds.bytes_recent):
+                    break
+            search.passed += 1
+            low = load32(p + 16)
+            p += ENTRY_BYTES
+            if self.filtered:
+                if self.single:
+                    if low != self.only:
+                        continue
+                elif low not in self.tag_hashes:
+                    continue
+            if log_offset < search.log_min or size < RECORD_BYTES_MIN:
+                return False
+            if log_offset > search.log_end - size or log_offset < search.log_start:
+                return False
+            if log_offset + size - search.log_start > search.log_bytes:
+                return False
+            if self.program is not None:
+                if log_offset < search.hot_from and not resident(<size_t>(base + log_offset), size):
+                    return False
+                if not is_record(base + log_offset, size, log_offset):
+                    return False
+                outcome = self.program.decide(base + log_offset, size)
+                if outcome == UNDECIDED:
+                    i = log_offset - search.log_start
+                    outcome = TRUE if self.accept(memoryview(log)[i:i + size]) else FALSE
+                if outcome != TRUE:
+                    continue
+            if count == RECORDS_MAX or total + size > ANSWERED_BYTES_MAX:
+                return False
+            if count and log_offset < search.offsets[0]:
+                return False
+            search.offsets[count] = log_offset
+            search.sizes[count] = size
+            count += 1
+            total += size
+        search.count = count
+        search.total = total
+        if not count:
+            return False
+        if search.offsets[0] < search.hot_from:
+            span = search.offsets[count - 1] + search.sizes[count - 1] - search.offsets[0]
+            if span > SPAN_BYTES_MAX or not resident(<size_t>(base + search.offsets[0]), span):
+                return False
+        for i in range(count):
+            if not is_record(base + search.offsets[i], search.sizes[i], search.offsets[i]):
+                return False
+        return True
 
 
 def answer_pull(
@@ -40,31 +117,21 @@ def answer_pull(
     `program`, which chooses among records; a record it cannot decide about is shown to `accept`.
     """
     cdef Py_buffer entries, records
-    cdef int64_t start, log_min, log_end, recent_from, hot_from
-    cdef int64_t count_max, count_recent, bytes_recent, count_old, bytes_old
-    cdef int64_t log_offset, span
-    cdef int64_t offsets[RECORDS_MAX]
-    cdef int32_t sizes[RECORDS_MAX]
-    cdef int32_t size, low, only = 0
-    cdef bint filtered = tag_hashes is not None, single = False, old
-    cdef Py_ssize_t total = 0, passed = 0, count = 0, i, head_size
+    cdef Search search
+    cdef Bounds bounds
+    cdef Choice choice = Choice(tag_hashes, accept)
+    cdef int64_t queue_offset
+    cdef Py_ssize_t i, head_size
     cdef uint8_t head_bytes[PULL_HEAD_BYTES_MAX]
     cdef PullHead head
-    cdef const uint8_t* p
     cdef const uint8_t* base
     cdef uint8_t* out
     cdef bytes answer
-    cdef Program program = None
-    cdef int outcome
-    start, log_min, log_end, recent_from, hot_from = where
-    count_max, count_recent, bytes_recent, count_old, bytes_old = limits
-    if filtered and len(tag_hashes) == 1:
-        (wanted,) = tag_hashes
-        if -0x80000000 <= wanted <= 0x7FFFFFFF:
-            single = True
-            only = wanted
-    if accept is not None:
-        program = accept.program
+    search.log_start, search.log_min, search.log_end, search.recent_from, search.hot_from = where
+    (
+        bounds.count_max, bounds.count_recent, bounds.bytes_recent, bounds.count_old,
+        bounds.bytes_old,
+    ) = limits
     PyObject_GetBuffer(log, &records, PyBUF_SIMPLE)
     try:
         PyObject_GetBuffer(queue, &entries, PyBUF_SIMPLE)
@@ -72,76 +139,30 @@ def answer_pull(
         PyBuffer_Release(&records)
         raise
     try:
-        base = <const uint8_t*>records.buf - start
-        limit = min(limit, entries.len)
-        while position + ENTRY_BYTES <= limit:
-            p = <const uint8_t*>entries.buf + position
-            log_offset = load64(p)
-            size = load32(p + 8)
-            if count:
-                old = log_offset < recent_from
-                if count >= min(count_max, count_old if old else count_recent):
-                    break
-                if total + size > (bytes_old if old else bytes_recent):
-                    break
-            passed += 1
-            position += ENTRY_BYTES
-            if filtered:
-                low = load32(p + 16)
-                if single:
-                    if low != only:
-                        continue
-                elif low not in tag_hashes:
-                    continue
-            if log_offset < log_min or size < RECORD_BYTES_MIN or log_offset > log_end - size:
-                return None
-            if log_offset < start or log_offset + size - start > records.len:
-                return None
-            if program is not None:
-                if log_offset < hot_from and not resident(<size_t>(base + log_offset), size):
-                    return None
-                if not is_record(base + log_offset, size, log_offset):
-                    return None
-                outcome = program.decide(base + log_offset, size)
-                if outcome == UNDECIDED:
-                    view = memoryview(log)[log_offset - start:log_offset - start + size]
-                    outcome = TRUE if accept(view) else FALSE
-                if outcome != TRUE:
-                    continue
-            if count == RECORDS_MAX or total + size > GATHERED_BYTES_MAX:
-                return None
-            offsets[count] = log_offset
-            sizes[count] = size
-            count += 1
-            total += size
-        if not count:
+        search.entries = <const uint8_t*>entries.buf + position
+        search.entries_bytes = min(limit, entries.len) - position
+        search.log = <const uint8_t*>records.buf
+        search.log_bytes = records.len
+        if not choice.search(&search, &bounds, log):
             return None
-        for i in range(count):
-            if offsets[i] < offsets[0]:
-                return None
-        if offsets[0] < hot_from:
-            span = offsets[count - 1] + sizes[count - 1] - offsets[0]
-            if span > SPAN_BYTES_MAX or not resident(<size_t>(base + offsets[0]), span):
-                return None
         (
-            log_offset, head.min_offset, head.max_offset, head.serialization, head.opaque,
+            queue_offset, head.min_offset, head.max_offset, head.serialization, head.opaque,
             head.broker_id, head.version,
         ) = ask
-        head.next_offset = log_offset + passed
+        head.next_offset = queue_offset + search.passed
         head.topic_sys_flag = head.group_sys_flag = head.code = 0
         head.remark = <const uint8_t*>b"FOUND"
         head.remark_size = 5
-        head_size = put_pull_head(head_bytes, &head, total)
-        answer = PyBytes_FromStringAndSize(NULL, head_size + total)
+        head_size = put_pull_head(head_bytes, &head, search.total)
+        answer = PyBytes_FromStringAndSize(NULL, head_size + search.total)
         out = <uint8_t*>PyBytes_AS_STRING(answer)
         memcpy(out, head_bytes, head_size)
         out += head_size
-        for i in range(count):
-            if not is_record(base + offsets[i], sizes[i], offsets[i]):
-                return None
-            memcpy(out, base + offsets[i], sizes[i])
-            out += sizes[i]
-        return answer, passed, count, total
+        base = search.log - search.log_start
+        for i in range(search.count):
+            memcpy(out, base + search.offsets[i], search.sizes[i])
+            out += search.sizes[i]
+        return answer, search.passed, search.count, search.total
     finally:
         PyBuffer_Release(&entries)
         PyBuffer_Release(&records)

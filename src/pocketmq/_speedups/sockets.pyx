@@ -69,7 +69,7 @@ cdef extern from *:
     int epoll_wait(int epoll, epoll_event* events, int count, int timeout)
     Py_ssize_t recv(int fd, void* data, size_t size, int flags)
     Py_ssize_t send(int fd, const void* data, size_t size, int flags)
-    Py_ssize_t sendmsg(int fd, const msghdr* message, int flags)
+    Py_ssize_t sendmsg(int fd, const msghdr* message, int flags) nogil
     int close(int fd)
 
 cdef enum:
@@ -216,6 +216,21 @@ def answer_all(list left):
     return still
 
 
+cdef Py_ssize_t send_pieces(int fd, const Piece* pieces, int count) noexcept nogil:
+    cdef iovec vectors[PIECES_MAX]
+    cdef msghdr message
+    cdef Py_ssize_t size
+    cdef int i
+    for i in range(count):
+        vectors[i].iov_base = <void*>pieces[i].p
+        vectors[i].iov_len = pieces[i].size
+    memset(&message, 0, sizeof(message))
+    message.msg_iov = vectors
+    message.msg_iovlen = count
+    size = sendmsg(fd, &message, MSG_NOSIGNAL)
+    return size if size >= 0 else refused()
+
+
 def send_bytes(int fd, data):
     """Write what the socket takes now; return how much that was, or minus an errno."""
     cdef Py_buffer view
@@ -253,6 +268,6 @@ def send_parts(int fd, parts):
             PyBuffer_Release(&views[i])
 
 
-cdef Py_ssize_t refused() noexcept:
+cdef Py_ssize_t refused() noexcept nogil:
     """Nothing written: 0 when the socket is full, else minus the errno."""
     return 0 if errno == EAGAIN or errno == EINTR else -errno

@@ -14,13 +14,10 @@ from libc.string cimport memcmp
 
 from .big_endian cimport load32
 from .heads cimport (
-    Entry, Head, SendHead, integer, named, read_binary, read_json, read_send, unescape, untyped_key
+    Entry, Head, PullAsk, SendHead, read_binary, read_json, read_pull, read_send, unescape,
 )
 
 from pocketmq._speedups.properties import scan_send_properties
-
-cdef enum:
-    PULL_FIELDS = 11
 
 
 def scan_frames(bytes data, Py_ssize_t position, Py_ssize_t frame_bytes_max):
@@ -122,80 +119,27 @@ cdef object build_send(Head* head):
 
 
 cdef object build_pull(Head* head):
-    cdef Entry* found[PULL_FIELDS]
-    cdef Entry* entry
-    cdef int i, place
-    cdef int64_t queue_id, queue_offset, count, sys_flag, commit, suspend, version
-    for i in range(PULL_FIELDS):
-        found[i] = NULL
-    for i in range(head.count):
-        entry = &head.entries[i]
-        place = pull_place(entry)
-        if place >= 0:
-            found[place] = entry
-        elif untyped_key(entry):
-            return None
-    for i in range(8):
-        if found[i] == NULL:
-            return None
-    version = 0
-    if not (integer(found[2], 0x7FFFFFFF, &queue_id)
-            and integer(found[3], 0x7FFFFFFFFFFFFFFF, &queue_offset)
-            and integer(found[4], 0x7FFFFFFF, &count)
-            and integer(found[5], 0x7FFFFFFF, &sys_flag)
-            and integer(found[6], 0x7FFFFFFFFFFFFFFF, &commit)
-            and integer(found[7], 0x7FFFFFFFFFFFFFFF, &suspend)):
+    cdef PullAsk ask
+    if not read_pull(head, &ask):
         return None
-    if found[9] != NULL and not integer(found[9], 0x7FFFFFFFFFFFFFFF, &version):
-        return None
-    group = name_of(found[0])
-    topic = name_of(found[1])
+    group = name_of(ask.found[0])
+    topic = name_of(ask.found[1])
     subscription = None
     expression_type = None
-    if found[8] != NULL:
-        subscription = name_of(found[8])
+    if ask.found[8] != NULL:
+        subscription = name_of(ask.found[8])
         if subscription is None:
             return None
-    if found[10] != NULL:
-        expression_type = name_of(found[10])
+    if ask.found[10] != NULL:
+        expression_type = name_of(ask.found[10])
         if expression_type is None:
             return None
     if group is None or topic is None:
         return None
     return (
-        group, topic, queue_id, queue_offset, count, sys_flag, commit, suspend,
-        subscription, version, expression_type,
+        group, topic, ask.queue_id, ask.queue_offset, ask.count, ask.sys_flag, ask.commit_offset,
+        ask.suspend_ms, subscription, ask.version, expression_type,
     )
-
-
-cdef int pull_place(Entry* entry) noexcept nogil:
-    cdef Py_ssize_t size = entry.key_size
-    if size == 13 and named(entry, b"consumerGroup", 13):
-        return 0
-    if size == 5 and named(entry, b"topic", 5):
-        return 1
-    if size == 7:
-        if named(entry, b"queueId", 7):
-            return 2
-        if named(entry, b"sysFlag", 7):
-            return 5
-    if size == 11 and named(entry, b"queueOffset", 11):
-        return 3
-    if size == 10:
-        if named(entry, b"maxMsgNums", 10):
-            return 4
-        if named(entry, b"subVersion", 10):
-            return 9
-    if size == 12:
-        if named(entry, b"commitOffset", 12):
-            return 6
-        if named(entry, b"subscription", 12):
-            return 8
-    if size == 20 and named(entry, b"suspendTimeoutMillis", 20):
-        return 7
-    if size == 14 and named(entry, b"expressionType", 14):
-        return 10
-    return -1
 
 
 # Names come again and again: the last one seen in each place is handed out once more, which saves

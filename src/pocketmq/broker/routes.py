@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
+from pocketmq.broker.handlers.plain_pulls import PlainPulls
 from pocketmq.broker.handlers.plain_sends import PlainSendHandler
 from pocketmq.net import Handler
 from pocketmq.net.connection import FrameHandler
+from pocketmq.net.turns import TakeTurn
 from pocketmq.protocol.codes import RequestCode
 
 FULL_PORT_ONLY: Final = frozenset(
@@ -45,14 +47,27 @@ class Routes:
 
     handlers: Mapping[int, Handler]
     frame_handlers: Mapping[int, FrameHandler]
-    plain: PlainSendHandler
+    sends: PlainSendHandler
+    pulls: PlainPulls | None
+
+    @property
+    def take_turn(self) -> TakeTurn | None:
+        """Serves the plain sends, then the plain pulls, of all that came in a turn."""
+        sends, pulls = self.sends.take_turn, self.pulls
+        if pulls is None or not pulls.available:
+            return sends
+        take = pulls.take
+        if sends is None:
+            return lambda reads: take([(transport, data, b"") for transport, data in reads])
+        return lambda reads: take(sends(reads))
 
     def without_pulls(self) -> Routes:
         """The same for the fast port."""
         return Routes(
             {code: h for code, h in self.handlers.items() if code not in FULL_PORT_ONLY},
             {code: h for code, h in self.frame_handlers.items() if code not in FULL_PORT_ONLY},
-            self.plain,
+            self.sends,
+            None,
         )
 
 

@@ -15,8 +15,9 @@ from pocketmq.broker.handlers.admin.size_figures import SizeSource
 from pocketmq.broker.handlers.clients import ClientsHandler
 from pocketmq.broker.handlers.locks import LocksHandler
 from pocketmq.broker.handlers.offsets import OffsetsHandler
+from pocketmq.broker.handlers.plain_pulls import PlainPulls
 from pocketmq.broker.handlers.plain_sends import Lanes, PlainSendHandler
-from pocketmq.broker.handlers.pull import PullHandler
+from pocketmq.broker.handlers.pull import MASTER_ID, PullHandler
 from pocketmq.broker.handlers.pull_gate import PullGate
 from pocketmq.broker.handlers.queries import QueriesHandler
 from pocketmq.broker.handlers.send import SendHandler
@@ -195,16 +196,7 @@ class RunningBroker:
             tables.transactions,
             self._settle,
         )
-        pull = PullHandler(
-            PullGate(tables.topics, tables.groups, tables.clients, tables.filters, config.pull),
-            store,
-            tables.offsets,
-            tables.statistics,
-            self.long_poll,
-            self.cold_reads,
-            config.pull,
-            self.models.broadcast,
-        )
+        pull, plain_pulls = self._pulls(tables)
         models = self.models.handlers()
         handlers = merge(
             send,
@@ -224,7 +216,7 @@ class RunningBroker:
             *operator_handlers(config, store, tables, self._operator_services(), self.clock),
             self.figures,
         )
-        plain = PlainSendHandler(
+        plain_sends = PlainSendHandler(
             self.lanes,
             store,
             self.dispatch,
@@ -233,7 +225,33 @@ class RunningBroker:
             send.own_properties,
             config.listen.frame_bytes_max,
         )
-        return Routes(handlers, frame_handlers_of(send, pull, *models), plain)
+        return Routes(handlers, frame_handlers_of(send, pull, *models), plain_sends, plain_pulls)
+
+    def _pulls(self, tables: Tables) -> tuple[PullHandler, PlainPulls]:
+        config, store = self.config, self.store
+        plain = PlainPulls(
+            store,
+            tables.topics,
+            tables.groups,
+            tables.offsets,
+            tables.statistics,
+            config.pull,
+            frame_bytes_max=config.listen.frame_bytes_max,
+            broker_id=MASTER_ID,
+        )
+        gate = PullGate(tables.topics, tables.groups, tables.clients, tables.filters, config.pull)
+        pull = PullHandler(
+            gate,
+            store,
+            tables.offsets,
+            tables.statistics,
+            self.long_poll,
+            self.cold_reads,
+            config.pull,
+            self.models.broadcast,
+            plain,
+        )
+        return pull, plain
 
     def _operator_services(self) -> OperatorServices:
         return OperatorServices(
@@ -281,8 +299,8 @@ class RunningBroker:
         service = Dispatch(
             routes.handlers,
             frame_handlers=routes.frame_handlers,
-            take=routes.plain.take,
-            take_turn=routes.plain.take_turn,
+            take=routes.sends.take,
+            take_turn=routes.take_turn,
             on_disconnect=self.tables.clients.disconnected,
             role="broker",
         )

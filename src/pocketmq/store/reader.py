@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,7 +58,12 @@ _PULL_BYTES_MAX = 128 * 1024 * 1024
 # -> (answer, entries passed, records, bytes of records), or None: see `_speedups/pulls.pyx`.
 DirectReader = Callable[..., "tuple[bytes, int, int, int] | None"]
 
-_RECENT_ENTRIES = 4096
+# (entries of a queue, position of the entry, end of the entries, the file of the log that the entry
+#  leads to, start of that file, first and end offset of the queue, address of the entries)
+Place = tuple[mmap.mmap, int, int, mmap.mmap, int, int, int, int]
+
+RECENT_ENTRIES = 4096
+"""The newest entries of a queue, which count as being in memory."""
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +104,8 @@ class Reader:
         self._log = log
         self._topics = queues.topics
         self._config = config
-        self._bounds = (
+        self.entries_max = config.filter_bytes_max // ENTRY_BYTES
+        self.bounds = (
             config.count_in_memory_max,
             config.bytes_in_memory_max,
             config.count_on_disk_max,
@@ -173,48 +180,23 @@ class Reader:
         Return (answer, next offset, records, bytes of records), or None where `pull` has to look:
         nothing is there, or it is damaged, or spread over files, or not in memory.
         """
-        topic_queues = self._topics.get(topic)
-        if topic_queues is None or not 0 <= queue_id < len(topic_queues.queues):
-            return None
-        queue = topic_queues.queues[queue_id]
-        if queue is None or queue.is_batch:
-            return None
-        log, config = self._log, self._config
-        log_min = log.min_offset
-        first, end = queue.min_offset(log_min), queue.end
-        if not first <= queue_offset < end:
-            return None
-        place = queue.piece(queue_offset)
+        place = self.place(topic, queue_id, queue_offset)
         if place is None:
             return None
-        file, position, last = place
-        entries_max = max(config.filter_bytes_max // ENTRY_BYTES, count_max)
-        last = min(last, position + entries_max * ENTRY_BYTES)
-        if end - queue_offset > _RECENT_ENTRIES and not residency.is_resident(
-            file.address + position, last - position
+        entries, position, last, log, start, first, end, address = place
+        last = min(last, position + max(self.entries_max, count_max) * ENTRY_BYTES)
+        if end - queue_offset > RECENT_ENTRIES and not residency.is_resident(
+            address + position, last - position
         ):
             return None
-        entries = file.data
-        assert entries is not None, "a piece is mapped"
-        (log_offset,) = LONG.unpack_from(entries, position)
-        stretch = log.file_at(log_offset)
-        if stretch is None or stretch.data is None:
-            return None
-        log_end = log.readable_offset
         answered = write(
             entries,
             position,
             last,
             tag_hashes,
-            stretch.data,
-            (
-                stretch.start,
-                log_min,
-                log_end,
-                log_end - self._recent_bytes,
-                log_end - config.hot_bytes,
-            ),
-            (count_max, *self._bounds),
+            log,
+            (start, *self.reach()),
+            (count_max, *self.bounds),
             (queue_offset, first, end, *ask),
             accept,
         )
@@ -222,6 +204,35 @@ class Reader:
             return None
         answer, passed, count, total = answered
         return answer, queue_offset + passed, count, total
+
+    def place(self, topic: str, queue_id: int, queue_offset: int) -> Place | None:
+        """Where a pull at `queue_offset` looks; None when it is not for the direct way."""
+        topic_queues = self._topics.get(topic)
+        if topic_queues is None or not 0 <= queue_id < len(topic_queues.queues):
+            return None
+        queue = topic_queues.queues[queue_id]
+        if queue is None or queue.is_batch:
+            return None
+        first, end = queue.min_offset(self._log.min_offset), queue.end
+        if not first <= queue_offset < end:
+            return None
+        piece = queue.piece(queue_offset)
+        if piece is None:
+            return None
+        file, position, last = piece
+        entries = file.data
+        assert entries is not None, "a piece is mapped"
+        (log_offset,) = LONG.unpack_from(entries, position)
+        log = self._log.file_at(log_offset)
+        if log is None or log.data is None:
+            return None
+        return entries, position, last, log.data, log.start, first, end, file.address
+
+    def reach(self) -> tuple[int, int, int, int]:
+        """The log offsets where it begins, ends, is recent from, and is in memory from."""
+        log = self._log
+        end = log.readable_offset
+        return log.min_offset, end, end - self._recent_bytes, end - self._config.hot_bytes
 
     def _limits(self, count_max: int, bytes_max: int) -> PullLimits:
         config, log = self._config, self._log
@@ -254,7 +265,7 @@ class Reader:
         file, position, last = place
         assert file.data is not None and file.view is not None, "a piece is mapped"
         last = min(last, position + entries_max * ENTRY_BYTES)
-        if queue.end - result.next_offset > _RECENT_ENTRIES and not residency.is_resident(
+        if queue.end - result.next_offset > RECENT_ENTRIES and not residency.is_resident(
             file.address + position, last - position
         ):
             result._cold = [(file.address + position, file.view[position:last])]

@@ -87,7 +87,7 @@ class MessageStore:
             self._log, self._queues, self._index, parse_delay_levels(config.delay_levels)
         )
         self._appender = Appender(self._log, self._queues, config.log, clock, store_host)
-        self._reader = Reader(self._log, self._queues, config.reading)
+        self.reader = Reader(self._log, self._queues, config.reading)
         self._retention = Retention(
             self._log, self._queues, self._index, self._dispatcher, self._appender, config.retention
         )
@@ -106,11 +106,11 @@ class MessageStore:
         self._open = False
         # The two calls of the hot path go straight to their owners.
         self.append = self._appender.append
-        self.pull_directly = self._reader.pull_directly
+        self.pull_directly = self.reader.pull_directly
         self.append_directly = self._appender.append_directly
         self.append_batch = self._appender.append_batch
         self.append_inner_batch = self._appender.append_inner_batch
-        self.pull = self._reader.pull
+        self.pull = self.reader.pull
 
     # --- opening and closing -------------------------------------------------------------------
 
@@ -347,7 +347,7 @@ class MessageStore:
 
     def is_recent(self, log_offset: int) -> bool:
         """Whether what lies there counts as being in memory, by `memory_ratio_percent`."""
-        return log_offset >= self._reader.recent_from
+        return log_offset >= self.reader.recent_from
 
     def record_at(self, log_offset: int) -> memoryview | None:
         """Return the bytes of the whole, verified record at a log offset, or None."""

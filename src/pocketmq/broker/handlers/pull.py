@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pocketmq import _speedups
 from pocketmq.broker.config import PullConfig
+from pocketmq.broker.handlers.plain_pulls import PlainPulls
 from pocketmq.broker.handlers.pull_gate import Accept, PullGate
 from pocketmq.broker.services.broadcast import BroadcastService
 from pocketmq.broker.services.cold_reads import ColdReadService
@@ -74,6 +75,7 @@ class PullHandler:
         cold_reads: ColdReadService,
         config: PullConfig,
         broadcast: BroadcastService,
+        plain: PlainPulls,
     ) -> None:
         self._gate = gate
         self._store = store
@@ -83,6 +85,7 @@ class PullHandler:
         self._cold_reads = cold_reads
         self._config = config
         self._broadcast = broadcast
+        self._plain = plain
 
     def frame_handlers(self) -> Mapping[int, FrameHandler]:
         """The codes served from typed frames."""
@@ -136,18 +139,20 @@ class PullHandler:
         offsets = self._offsets
         if offsets.has_resets:
             return None
+        hashes = wanted.tag_hashes or None
         answered = self._store.pull_directly(
             topic,
             queue_id,
             queue_offset,
             min(max(count, 1), self._config.count_max),
-            wanted.tag_hashes or None,
+            hashes,
             write,
             (serialization, opaque, MASTER_ID, WIRE_VERSION),
             accept,
         )
         if answered is None:
             return None
+        self._plain.open(code, fields, hashes, accept)
         answer, next_offset, found, size = answered
         if sys_flag & COMMIT_OFFSET_VALID:
             offsets.commit(group, topic, queue_id, commit_offset)

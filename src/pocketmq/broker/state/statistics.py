@@ -103,14 +103,14 @@ class Statistics:
         counter.messages += count
         counter.bytes += size
 
-    def get(self, group: str, topic: str, count: int, size: int) -> None:
-        """`count` messages of `size` bytes in all left for a group."""
+    def get(self, group: str, topic: str, count: int, size: int, pulls: int = 1) -> None:
+        """`count` messages of `size` bytes in all left for a group, in so many pulls."""
         counter = self._pairs.get((group, topic)) or self._new(self._pairs, (group, topic))
         counter.messages += count
         counter.bytes += size
         self._got.messages += count
         self._got.bytes += size
-        self._found += 1
+        self._found += pulls
 
     def miss(self) -> None:
         """A pull found nothing."""

@@ -1,0 +1,346 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Plain pulls, from the bytes of a read to records that go from the log to the socket.
+
+Pulls of a kind that was admitted before, and that find something, are answered without a Python
+object for any of them. What a lane is, is decided in broker/handlers/plain_pulls.py; what a pull
+means, in `PullHandler`, who gets all that is different.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.string cimport memcmp, memcpy
+
+from .answers cimport PULL_HEAD_BYTES_MAX, PullHead, put_pull_head
+from .big_endian cimport load16, load32
+from .heads cimport Entry, Head, PullAsk, read_binary, read_json, read_pull
+from .pages cimport resident
+from .pulls cimport ENTRY_BYTES, RECORDS_MAX, Bounds, Choice, Search
+from .sockets cimport Piece, send_pieces
+
+cdef enum:
+    PULL_MESSAGE = 11
+    LITE_PULL_MESSAGE = 361
+    FLAG_RESPONSE = 1
+    FLAG_ONEWAY = 2
+    COMMIT_OFFSET = 1
+    HAS_SUBSCRIPTION = 4
+    KEY_BYTES_MAX = 1024
+    ABSENT = 0xFFFF
+    PIECES_WANTED = RECORDS_MAX + 1
+
+
+cdef class PullLane:
+    """One group's pulls of one queue for the same messages.
+
+    After a turn `pulls`, `messages`, `bytes`, `next_offset` and `commit_offset` (-1: none) tell
+    what was answered in it.
+    """
+
+    cdef readonly str group
+    cdef readonly str topic
+    cdef readonly int64_t queue_id
+    cdef readonly int64_t pulls
+    cdef readonly int64_t messages
+    cdef readonly int64_t bytes
+    cdef readonly int64_t next_offset
+    cdef readonly int64_t commit_offset
+    cdef Choice choice
+    # Where the queue is, within one turn.
+    cdef object entries
+    cdef object log
+    cdef int64_t place_offset, position, last, log_start, first, end
+
+    def __init__(self, str group, str topic, int64_t queue_id, tag_hashes, accept):
+        self.group = group
+        self.topic = topic
+        self.queue_id = queue_id
+        self.choice = Choice(tag_hashes, accept)
+
+
+cdef class PullLanes:
+    """Answers the plain pulls at the beginning of reads.
+
+    `by_key` holds the lanes by the key that `lane_key` makes, and may change between turns;
+    `find(topic, queue id, queue offset)` is `Reader.place`.
+    """
+
+    cdef dict by_key
+    cdef object find
+    cdef Py_ssize_t frame_bytes_max
+    cdef int64_t broker_id
+    cdef int version
+    cdef list used
+    cdef bytes unsent
+    cdef int64_t recent_entries, entries_max
+
+    def __init__(self, dict by_key, find, Py_ssize_t frame_bytes_max, int64_t broker_id, int version):
+        self.by_key = by_key
+        self.find = find
+        self.frame_bytes_max = frame_bytes_max
+        self.broker_id = broker_id
+        self.version = version
+        self.used = []
+        self.unsent = b""
+
+    def take_turn(self, list items, tuple where, tuple limits):
+        """Answer what is plain of (owner, bytes or what else is left, answers to write before).
+
+        `where` is (first log offset kept, log end, recent from, hot from, how many of a queue's
+        newest entries are in memory for sure, how many entries a filter passes at most), `limits`
+        as for `answer_pull`. Return (what is left to do, as `items`; the lanes that were used).
+        """
+        cdef list left = []
+        cdef list used
+        cdef Search search
+        cdef Bounds bounds
+        cdef bytes data
+        cdef Py_ssize_t position, length, size
+        cdef PullLane lane
+        (
+            search.log_min, search.log_end, search.recent_from, search.hot_from,
+            self.recent_entries, self.entries_max,
+        ) = where
+        (
+            bounds.count_max, bounds.count_recent, bounds.bytes_recent, bounds.count_old,
+            bounds.bytes_old,
+        ) = limits
+        try:
+            for item in items:
+                owner, arrived, answers = item
+                if type(arrived) is not bytes or answers or owner.lane is None or owner.kept:
+                    left.append(item)
+                    continue
+                data = <bytes>arrived
+                size = PyBytes_GET_SIZE(data)
+                position = 0
+                self.unsent = b""
+                while position < size and not self.unsent:
+                    length = self.answer(
+                        <const uint8_t*>PyBytes_AS_STRING(data) + position, size - position,
+                        owner.descriptor, &search, &bounds,
+                    )
+                    if length == 0:
+                        break
+                    position += length
+                if position == 0:
+                    left.append(item)
+                    continue
+                owner.active = True
+                if position < size:
+                    left.append((owner, data[position:], self.unsent))
+                elif self.unsent:
+                    left.append((owner, None, self.unsent))
+        finally:
+            used, self.used = self.used, []
+            for lane in used:
+                # A reference would keep a file mapped.
+                lane.entries = lane.log = None
+        return left, used
+
+    cdef Py_ssize_t answer(
+        self, const uint8_t* p, Py_ssize_t size, int socket, Search* search, const Bounds* bounds,
+    ) except -1:
+        """Answer the frame at `p`; return its bytes, or 0 when it is left to `PullHandler`.
+
+        What the socket does not take is in `unsent`.
+        """
+        cdef Head head
+        cdef PullAsk ask
+        cdef int serialization = 0
+        cdef Py_ssize_t length = read_plain(p, size, self.frame_bytes_max, &head, &ask, &serialization)
+        cdef uint8_t key[KEY_BYTES_MAX]
+        cdef Py_ssize_t key_size
+        cdef Bounds narrowed = bounds[0]
+        cdef Py_buffer entries, log
+        cdef PullLane lane
+        if length == 0:
+            return 0
+        key_size = put_key(key, &head, &ask)
+        if key_size == 0:
+            return 0
+        lane = self.by_key.get(PyBytes_FromStringAndSize(<const char*>key, key_size))
+        if lane is None or not self.aim(lane, ask.queue_offset):
+            return 0
+        narrowed.count_max = min(max(ask.count, 1), bounds.count_max)
+        PyObject_GetBuffer(lane.entries, &entries, PyBUF_SIMPLE)
+        try:
+            PyObject_GetBuffer(lane.log, &log, PyBUF_SIMPLE)
+        except BaseException:
+            PyBuffer_Release(&entries)
+            raise
+        try:
+            search.entries = <const uint8_t*>entries.buf + lane.position
+            search.entries_bytes = min(
+                min(lane.last, entries.len) - lane.position,
+                max(self.entries_max, narrowed.count_max) * ENTRY_BYTES,
+            )
+            search.log = <const uint8_t*>log.buf
+            search.log_bytes = log.len
+            search.log_start = lane.log_start
+            if lane.end - ask.queue_offset > self.recent_entries:
+                if not resident(<size_t>search.entries, search.entries_bytes):
+                    return 0
+            if not lane.choice.search(search, &narrowed, lane.log):
+                return 0
+            self.send(lane, socket, serialization, <int>head.opaque, ask.queue_offset, search)
+        finally:
+            PyBuffer_Release(&entries)
+            PyBuffer_Release(&log)
+        lane.pulls += 1
+        lane.messages += search.count
+        lane.bytes += search.total
+        lane.next_offset = ask.queue_offset + search.passed
+        if ask.sys_flag & COMMIT_OFFSET:
+            lane.commit_offset = ask.commit_offset
+        return length
+
+    cdef bint aim(self, PullLane lane, int64_t queue_offset) except -1:
+        """Let the lane know where the entry of this offset is; False when it is nowhere at hand."""
+        cdef int64_t position
+        if lane.entries is not None:
+            position = lane.position + (queue_offset - lane.place_offset) * ENTRY_BYTES
+            if lane.first <= queue_offset < lane.end and 0 <= position < lane.last:
+                lane.place_offset = queue_offset
+                lane.position = position
+                return True
+        place = self.find(lane.topic, lane.queue_id, queue_offset)
+        if place is None:
+            return False
+        if lane.entries is None:
+            self.used.append(lane)
+            lane.pulls = lane.messages = lane.bytes = 0
+            lane.commit_offset = -1
+        (
+            lane.entries, lane.position, lane.last, lane.log, lane.log_start, lane.first, lane.end, _,
+        ) = place
+        lane.place_offset = queue_offset
+        return True
+
+    cdef int send(
+        self, PullLane lane, int socket, int serialization, int opaque, int64_t queue_offset,
+        const Search* search,
+    ) except -1:
+        """Write the answer: its head, and the records from where they lie."""
+        cdef PullHead head
+        cdef uint8_t head_bytes[PULL_HEAD_BYTES_MAX]
+        cdef Piece pieces[PIECES_WANTED]
+        cdef const uint8_t* p
+        cdef uint8_t* out
+        cdef Py_ssize_t total, sent
+        cdef int count = 1, i
+        cdef bytes unsent
+        head.serialization = serialization
+        head.opaque = opaque
+        head.next_offset = queue_offset + search.passed
+        head.min_offset = lane.first
+        head.max_offset = lane.end
+        head.broker_id = self.broker_id
+        head.topic_sys_flag = head.group_sys_flag = head.code = 0
+        head.remark = <const uint8_t*>b"FOUND"
+        head.remark_size = 5
+        head.version = self.version
+        pieces[0].p = head_bytes
+        pieces[0].size = put_pull_head(head_bytes, &head, search.total)
+        total = pieces[0].size + search.total
+        for i in range(search.count):
+            p = search.log + (search.offsets[i] - search.log_start)
+            if pieces[count - 1].p + pieces[count - 1].size == p:
+                pieces[count - 1].size += search.sizes[i]
+            else:
+                pieces[count].p = p
+                pieces[count].size = search.sizes[i]
+                count += 1
+        sent = max(send_pieces(socket, pieces, count), 0)
+        if sent == total:
+            return 0
+        unsent = PyBytes_FromStringAndSize(NULL, total - sent)
+        out = <uint8_t*>PyBytes_AS_STRING(unsent)
+        for i in range(count):
+            if sent >= pieces[i].size:
+                sent -= pieces[i].size
+                continue
+            memcpy(out, pieces[i].p + sent, pieces[i].size - sent)
+            out += pieces[i].size - sent
+            sent = 0
+        self.unsent = unsent
+        return 0
+
+
+cdef Py_ssize_t read_plain(
+    const uint8_t* p, Py_ssize_t size, Py_ssize_t frame_bytes_max, Head* head, PullAsk* ask,
+    int* serialization,
+) noexcept nogil:
+    """Read the pull at `p`; return its frame's bytes, 0 when it is none or an odd one."""
+    cdef uint32_t word
+    cdef Py_ssize_t length, header
+    cdef int code
+    if size < 32:
+        return 0
+    length = <uint32_t>load32(p) + <Py_ssize_t>4
+    word = <uint32_t>load32(p + 4)
+    header = word & 0xFFFFFF
+    if length > size or length > frame_bytes_max or header + 8 > length:
+        return 0
+    serialization[0] = word >> 24
+    # A look at the code spares other requests from being parsed twice.
+    if serialization[0] == 0:
+        if memcmp(p + 8, b'{"code":11,', 11) != 0 and memcmp(p + 8, b'{"code":361,', 12) != 0:
+            return 0
+        if not read_json(p + 8, p + 8 + header, head):
+            return 0
+    elif serialization[0] == 1:
+        code = load16(p + 8)
+        if code != PULL_MESSAGE and code != LITE_PULL_MESSAGE:
+            return 0
+        if not read_binary(p + 8, p + 8 + header, head):
+            return 0
+    else:
+        return 0
+    if head.code != PULL_MESSAGE and head.code != LITE_PULL_MESSAGE:
+        return 0
+    if head.flag & (FLAG_RESPONSE | FLAG_ONEWAY) or not read_pull(head, ask):
+        return 0
+    return length if ask.sys_flag & HAS_SUBSCRIPTION and ask.queue_id >= 0 else 0
+
+
+cdef Py_ssize_t put_key(uint8_t* key, Head* head, PullAsk* ask) noexcept nogil:
+    """Write the key of a pull's lane; see `lane_key`. 0 when a name is escaped or very long."""
+    cdef int places[4]
+    cdef Py_ssize_t used = 6
+    cdef Entry* entry
+    cdef int i
+    key[0] = head.code >> 8
+    key[1] = head.code & 0xFF
+    for i in range(4):
+        key[2 + i] = (ask.queue_id >> (24 - 8 * i)) & 0xFF
+    places[0] = 0
+    places[1] = 1
+    places[2] = 8
+    places[3] = 10
+    for i in range(4):
+        entry = ask.found[places[i]]
+        if entry == NULL:
+            key[used] = key[used + 1] = 0xFF
+            used += 2
+            continue
+        if entry.escaped or used + 2 + entry.value_size > KEY_BYTES_MAX - 8:
+            return 0
+        key[used] = entry.value_size >> 8
+        key[used + 1] = entry.value_size & 0xFF
+        memcpy(key + used + 2, entry.value, entry.value_size)
+        used += 2 + entry.value_size
+    return used
+
+
+def lane_key(code, queue_id, *names):
+    """The key of the lane of pulls with this code, of group, topic, subscription and its kind."""
+    cdef list parts = [code.to_bytes(2, "big"), queue_id.to_bytes(4, "big")]
+    for name in names:
+        if name is None:
+            parts.append(b"\xff\xff")
+        else:
+            text = name.encode()
+            parts.append(min(len(text), ABSENT).to_bytes(2, "big"))
+            parts.append(text)
+    return b"".join(parts)

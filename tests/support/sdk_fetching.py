@@ -28,8 +28,10 @@ async def positions_can_be_chosen_and_moved(stage: Stage) -> None:
     await asyncio.sleep(1.1)
     (receipt,) = [await stage.producer.send(topic, "mark")]
     async with pocketmq.PullConsumer(stage.address, group=stage.group()) as reader:
-        pulled = await reader.pull(receipt.queue, receipt.queue_offset)
-        moment = pulled.messages[0].stored_at
+        found: list[pocketmq.ReceivedMessage] = []
+        while not found:  # a broker files it a moment after it was stored
+            found = (await reader.pull(receipt.queue, receipt.queue_offset)).messages
+        moment = found[0].stored_at
         assert await reader.offset_at(receipt.queue, moment) == receipt.queue_offset
         assert await reader.max_offset(receipt.queue) == receipt.queue_offset + 1
     async with stage.consumer(topic, start_from=moment) as consumer:

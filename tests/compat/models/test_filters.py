@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.compat.models.stage import Stage, bodies, numbered, tried_with
 from tests.support.clients.driver import DriverFailed, Json
+from tests.support.clients.peers import PEERS
 
 # An expression, and the bodies of `goods` that it chooses.
 EXPRESSIONS = {
@@ -90,3 +91,18 @@ def test_two_groups_each_get_their_tags_from_one_stream(stage: Stage) -> None:
 
     for name, those in wanted.items():
         assert sorted(driver.bodies(f"{topic}-{name}")) == sorted(those)
+
+
+@tried_with("tags", peers=PEERS)
+def test_a_tag_that_only_hashes_alike_is_not_heard(stage: Stage) -> None:
+    # The broker compares hashes, and these two have one hash; the client compares the tags.
+    driver, topic = stage.driver(), stage.topic("hash")
+    driver.start_consumer(topic, topic, topic, tags="Aa")
+    for tag in ("BB", "Aa", "other", "BB"):
+        driver.send(topic, numbered(tag, 4), tags=tag)
+    driver.send(topic, ["last"], tags="Aa")
+    received = driver.wait_for(topic, 5)
+    received = driver.wait_for(topic, 6, seconds=1)
+    driver.stop_consumer(topic)
+
+    assert bodies(received) == sorted([*numbered("Aa", 4), "last"])

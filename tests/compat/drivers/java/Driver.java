@@ -82,6 +82,10 @@ public final class Driver {
                 return popping.pop(request);
             case "pop_end":
                 return popping.end(request);
+            case "pop_end_all":
+                return popping.endAll(request);
+            case "pop_notice":
+                return popping.notice(request);
             case "start_transactions":
                 return transactions.start(request);
             case "transact":

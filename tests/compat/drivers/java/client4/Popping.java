@@ -6,11 +6,23 @@ final class Popping {
     }
 
     JsonObject pop(JsonObject request) {
-        throw new UnsupportedOperationException("the client 4.9 has no means for POP");
+        throw lacking();
     }
 
     JsonObject end(JsonObject request) {
-        throw new UnsupportedOperationException("the client 4.9 has no means for POP");
+        throw lacking();
+    }
+
+    JsonObject endAll(JsonObject request) {
+        throw lacking();
+    }
+
+    JsonObject notice(JsonObject request) {
+        throw lacking();
+    }
+
+    private static UnsupportedOperationException lacking() {
+        return new UnsupportedOperationException("the client 4.9 has no means for POP");
     }
 
     void close() {

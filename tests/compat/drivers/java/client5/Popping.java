@@ -11,6 +11,7 @@ import org.apache.rocketmq.remoting.netty.NettyClientConfig;
 import org.apache.rocketmq.remoting.protocol.header.AckMessageRequestHeader;
 import org.apache.rocketmq.remoting.protocol.header.ChangeInvisibleTimeRequestHeader;
 import org.apache.rocketmq.remoting.protocol.header.ExtraInfoUtil;
+import org.apache.rocketmq.remoting.protocol.header.NotificationRequestHeader;
 import org.apache.rocketmq.remoting.protocol.header.PopMessageRequestHeader;
 import org.apache.rocketmq.remoting.protocol.route.BrokerData;
 
@@ -81,6 +82,32 @@ final class Popping {
         JsonObject answer = new JsonObject();
         answer.addProperty("status", result.getStatus().name());
         answer.addProperty("handle", result.getExtraInfo());
+        return answer;
+    }
+
+    /** Acknowledge many popped messages in one request. */
+    JsonObject endAll(JsonObject request) throws Exception {
+        List<String> handles = new ArrayList<>();
+        request.getAsJsonArray("handles").forEach(handle -> handles.add(handle.getAsString()));
+        String topic = Json.text(request, "topic");
+        AckResult result = api().batchAckMessageAsync(
+            brokerOf(topic).selectBrokerAddr(), topic, Json.text(request, "group"), handles, TIMEOUT_MS).get();
+        JsonObject answer = new JsonObject();
+        answer.addProperty("status", result.getStatus().name());
+        return answer;
+    }
+
+    /** Whether there is something to pop, at once or before the time to wait is over. */
+    JsonObject notice(JsonObject request) throws Exception {
+        NotificationRequestHeader header = new NotificationRequestHeader();
+        header.setConsumerGroup(Json.text(request, "group"));
+        header.setTopic(Json.text(request, "topic"));
+        header.setQueueId(-1);
+        header.setPollTime(Json.number(request, "wait_ms", 0));
+        header.setBornTime(System.currentTimeMillis());
+        JsonObject answer = new JsonObject();
+        answer.addProperty("has_messages", api().notification(
+            brokerOf(Json.text(request, "topic")).selectBrokerAddr(), header, TIMEOUT_MS).get());
         return answer;
     }
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support import pops
 from tests.support.local_broker import MIB, Peer, broker_config, connected, local_broker
 from tests.support.pulling import Pulled, props, pull_all
 from tests.support.transactions import COMMIT, ROLLBACK, Half, begin, bodies, end
@@ -281,6 +282,41 @@ async def test_a_batch_whose_last_message_is_damaged_stores_none(
     raw = encode_batch([(0, b"one", b"TAGS\x01a\x02"), (0, b"two", b"TAGS\x01b\x02")])
     async with bystander(broker):
         assert_refused(await send_batch(peer, spoil(raw)), ResponseCode.MESSAGE_ILLEGAL, "batch")
+
+
+# -- pops -----------------------------------------------------------------------------------
+
+RENEW = RequestCode.CHANGE_MESSAGE_INVISIBLETIME
+
+
+@pytest.mark.parametrize("code", [RequestCode.ACK_MESSAGE, RENEW])
+@pytest.mark.parametrize(
+    ("changed", "refusal", "hint"),
+    [
+        ({"extraInfo": "nonsense"}, ResponseCode.MESSAGE_ILLEGAL, "handle"),
+        ({"extraInfo": "0 1 2 3 7 b 0"}, ResponseCode.MESSAGE_ILLEGAL, "handle"),
+        ({"extraInfo": "x y z 0 0 b 0 0"}, ResponseCode.MESSAGE_ILLEGAL, "handle"),
+        ({"offset": 99}, ResponseCode.NO_MESSAGE, "99"),
+        ({"offset": -1}, ResponseCode.NO_MESSAGE, "-1"),
+        ({"queueId": 9}, ResponseCode.MESSAGE_ILLEGAL, "9"),
+        ({"topic": "missing"}, ResponseCode.TOPIC_NOT_EXIST, "missing"),
+    ],
+)
+async def test_a_forged_handle_of_a_pop(
+    broker: BrokerApp,
+    peer: Peer,
+    code: int,
+    changed: dict[str, object],
+    refusal: int,
+    hint: str,
+) -> None:
+    assert (await peer.send("T")).code == 0
+    broker.running.dispatch.drain()
+    (good,) = pops.handles(await pops.pop(peer))
+    async with bystander(broker):
+        answer = await pops.tell(peer, code, good, **({"invisibleTime": 5000} | changed))
+        assert_refused(answer, refusal, hint)
+    assert (await pops.ack(peer, good)).code == 0, "the pop itself is unharmed"
 
 
 # -- returns --------------------------------------------------------------------------------

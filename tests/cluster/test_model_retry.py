@@ -164,6 +164,58 @@ async def test_an_exponential_policy_goes_through_the_timer(
     assert len(await pull_all(peer, "SCHEDULE_TOPIC_XXXX", 1)) == 1, "a named level wins"
 
 
+@pytest.mark.parametrize(
+    ("policy", "waits"),
+    [
+        (
+            {
+                "type": "EXPONENTIAL",
+                "exponentialRetryPolicy": {"initial": 7000, "max": 60_000, "multiplier": 2},
+            },
+            [7000, 14_000, 28_000, 56_000, 60_000, 60_000],
+        ),
+        (
+            {"type": "CUSTOMIZED", "customizedRetryPolicy": {"next": [1, 1, 3000, 90_000]}},
+            [3000, 90_000, 90_000],
+        ),
+    ],
+)
+async def test_each_retry_waits_as_the_groups_policy_says(
+    broker: BrokerApp,
+    peer: Peer,
+    clock: ManualClock,
+    policy: dict[str, object],
+    waits: list[int],
+) -> None:
+    group = SubscriptionGroup("g", retry_max_times=len(waits), group_retry_policy=policy)
+    broker.running.tables.groups.put(group)
+    message = await sent(peer, UNIQ_KEY="U", KEYS="k")
+    for times, wait_ms in enumerate(waits, start=1):
+        assert (await give_back(peer, message.log_offset)).code == 0
+        await enrol_and_fire(broker)
+        clock.advance(ms=wait_ms - 1)
+        await enrol_and_fire(broker)
+        assert len(await pull_all(peer, RETRY)) == times - 1
+        clock.advance(ms=1)
+        await enrol_and_fire(broker)
+        message = (await pull_all(peer, RETRY))[-1]
+        assert message.reconsume_times == times, f"retry {times} after {wait_ms} ms"
+    assert await pull_all(peer, DEAD) == []
+    assert (await give_back(peer, message.log_offset)).code == 0
+    (dead,) = await pull_all(peer, DEAD)
+    assert (dead.properties["UNIQ_KEY"], dead.properties["KEYS"]) == ("U", "k")
+
+
+async def enrol_and_fire(app: BrokerApp) -> None:
+    """Take what has a time of its own into the timer, and deliver what is due."""
+    timer = app.running.models.timer
+    assert timer is not None
+    for _ in range(2):
+        app.running.dispatch.drain()
+        await timer.step()
+    app.running.dispatch.drain()
+
+
 async def test_retry_topics_follow_their_group(broker: BrokerApp, peer: Peer) -> None:
     groups, topics = broker.running.tables.groups, broker.running.tables.topics
     groups.put(SubscriptionGroup("g", retry_queue_nums=3))

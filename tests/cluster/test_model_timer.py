@@ -210,6 +210,32 @@ async def test_forty_days_are_possible_by_setting(tmp_path: Path, clock: ManualC
         assert await bodies(peer) == [b"U1"]
 
 
+@pytest.mark.parametrize("days", [3, 40])
+async def test_the_longest_delay_is_taken_and_a_moment_more_is_not(
+    tmp_path: Path, clock: ManualClock, days: int
+) -> None:
+    # Three days unless it is set, as Apache's.
+    timers = TIMERS if days == 3 else replace(TIMERS, delay_max_seconds=days * 86_400)
+    async with (
+        local_broker(tmp_path, clock, timers=timers) as broker,
+        connected(broker, "one") as (peer,),
+    ):
+        longest = days * DAY_MS
+        await send_timed(peer, "U1", TIMER_DELAY_MS=longest)
+        await send_timed(peer, "U2", TIMER_DELAY_SEC=longest // 1000)
+        await send_timed(peer, "U3", TIMER_DELIVER_MS=START_MS + longest)
+        end = broker.running.store.log_end
+        for own in (
+            {"TIMER_DELAY_MS": longest + 1},
+            {"TIMER_DELAY_SEC": longest // 1000 + 1},
+            {"TIMER_DELIVER_MS": START_MS + longest + 1},
+        ):
+            answer = await peer.send("T", b"x", 0, props(UNIQ_KEY="U", **own))
+            assert answer.code == ResponseCode.MESSAGE_ILLEGAL
+            assert "timerMaxDelaySec" in (answer.remark or "")
+        assert broker.running.store.log_end == end
+
+
 async def test_what_was_due_meanwhile_comes_at_once_and_once(
     tmp_path: Path, clock: ManualClock
 ) -> None:

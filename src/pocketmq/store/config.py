@@ -189,7 +189,7 @@ class ReadConfig:
         40,
         "Messages within this share of the machine's memory count as recent.",
         alias="accessMessageInMemoryMaxRatio",
-        minimum=1,
+        minimum=0,
         maximum=100,
     )
     filter_bytes_max: int = setting(

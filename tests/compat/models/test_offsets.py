@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 
+from tests.compat.models.clients import GO, NODE
 from tests.compat.models.stage import Stage, bodies, numbered, tried_with
+from tests.compat.table import peers_of
+from tests.support.clients import raw
 from tests.support.clients.driver import Driver
 
 EARLY, LATE = numbered("early", 8), numbered("late", 8)
@@ -65,6 +68,38 @@ def test_a_new_group_hears_a_young_topic_from_its_first_message(stage: Stage) ->
         received = driver.wait_for(f"{topic}-{begin}", len(EARLY + LATE))
         driver.stop_consumer(f"{topic}-{begin}")
         assert bodies(received) == sorted(EARLY + LATE), begin
+
+
+@tried_with(
+    "start",
+    peers=[*peers_of("start"), GO, NODE],
+    slow=True,
+    not_apache="it asks the system what is in memory, which no setting changes",
+)
+def test_a_new_group_begins_first_at_a_time_or_last(stage: Stage) -> None:
+    # The broker has nothing in memory, as if the first message were old, so the client decides.
+    with stage.alone(accessMessageInMemoryMaxRatio="0") as alone:
+        driver, topic = alone.driver(), alone.topic("begins")
+        between_ms = send_two_waves(driver, topic)
+        wanted = {"first": EARLY + LATE, "timestamp": LATE, "last": []}
+        for begin in wanted:
+            fields = {"from": begin, "from_ms": between_ms}
+            driver.start_consumer(f"{topic}-{begin}", f"{topic}_{begin}", topic, **fields)
+            alone.wait_until_joined(f"{topic}_{begin}", 1)
+        for begin, those in wanted.items():
+            driver.wait_for(f"{topic}-{begin}", len(those))
+        # Once it has been at the end of all queues, it hears what comes.
+        raw.wait_until(
+            lambda: raw.committed(alone.cluster.broker, f"{topic}_last", topic) == 16,
+            30,
+            "the last one's offsets",
+        )
+        more = numbered("more", 8)
+        driver.send(topic, more)
+        for begin, those in wanted.items():
+            heard = driver.wait_for(f"{topic}-{begin}", len(those + more))
+            driver.stop_consumer(f"{topic}-{begin}")
+            assert bodies(heard) == sorted(those + more), begin
 
 
 @tried_with("reset", slow=True)

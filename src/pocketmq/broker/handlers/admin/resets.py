@@ -102,7 +102,7 @@ class ResetsHandler:
         if self._groups.find(request.group) is None:
             raise Refused(
                 ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
-                f"consumer group {request.group!r} does not exist",
+                f"consumer group {request.group!r} does not exist; create it, or start a member",
             )
         targets = self._targets(request, queue_ids)
         for queue_id, offset in targets.items():

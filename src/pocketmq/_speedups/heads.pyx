@@ -6,6 +6,36 @@ from libc.string cimport memcmp
 
 from .big_endian cimport load16, load32
 
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+
+    /* The first quote, backslash or control character from p on; at least end when there is none.
+     * Eight bytes at a time: a byte of x is zero where (x - 1) & ~x has its highest bit set, and
+     * below it no other byte can be mistaken for one, so the lowest such bit is right. */
+    static const uint8_t *pq_to_special(const uint8_t *p, const uint8_t *end) {
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && defined(__GNUC__)
+        const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+        while (end - p >= 8) {
+            uint64_t x, quote, slash, hits;
+            memcpy(&x, p, 8);
+            quote = x ^ (ones * 34);
+            slash = x ^ (ones * 92);
+            hits = (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((x - ones * 32) & ~x))
+                & highs;
+            if (hits)
+                return p + (__builtin_ctzll(hits) >> 3);
+            p += 8;
+        }
+    #endif
+        while (p < end && *p != 34 && *p != 92 && *p >= 32)
+            p++;
+        return p;
+    }
+    """
+    const uint8_t* pq_to_special(const uint8_t* p, const uint8_t* end) noexcept nogil
+
 
 cdef bint read_send(Head* head, SendHead* send) noexcept nogil:
     """The fields of a send by their letters; False when the general path must read them."""
@@ -300,27 +330,22 @@ cdef inline const uint8_t* blank(const uint8_t* p, const uint8_t* end) noexcept 
     return p
 
 
-cdef const uint8_t* string_end(
+cdef inline const uint8_t* string_end(
     const uint8_t* p, const uint8_t* end, bint* escaped
 ) noexcept nogil:
     """From behind the opening quote to the closing quote; NULL when there is none."""
     cdef bint found = False
-    cdef uint8_t c
-    while p < end:
-        c = p[0]
-        if c > 92 or (c > 34 and c < 92):
-            p += 1
-        elif c == 34:
+    while True:
+        p = pq_to_special(p, end)
+        if p >= end:
+            return NULL
+        if p[0] == 34:
             escaped[0] = found
             return p
-        elif c == 92:
-            found = True
-            p += 2
-        elif c < 32:
+        if p[0] != 92:
             return NULL
-        else:
-            p += 1
-    return NULL
+        found = True
+        p += 2
 
 
 cdef const uint8_t* number_end(const uint8_t* p, const uint8_t* end) noexcept nogil:
@@ -475,16 +500,21 @@ cdef const uint8_t* read_entries(const uint8_t* p, const uint8_t* end, Head* hea
             return NULL
         entry = &head.entries[head.count]
         entry.key = p + 1
-        p = string_end(entry.key, end, &escaped)
-        if p == NULL or escaped:
-            return NULL
-        entry.key_size = p - entry.key
-        p = blank(p + 1, end)
-        if p >= end or p[0] != 58:
-            return NULL
-        p = blank(p + 1, end)
-        if p >= end:
-            return NULL
+        if end - p > 5 and p[2] == 34 and p[3] == 58 and 97 <= p[1] <= 122:
+            # The keys of a send are single letters.
+            entry.key_size = 1
+            p += 4
+        else:
+            p = string_end(entry.key, end, &escaped)
+            if p == NULL or escaped:
+                return NULL
+            entry.key_size = p - entry.key
+            p = blank(p + 1, end)
+            if p >= end or p[0] != 58:
+                return NULL
+            p = blank(p + 1, end)
+            if p >= end:
+                return NULL
         if p[0] == 34:
             entry.value = p + 1
             q = string_end(entry.value, end, &entry.escaped)

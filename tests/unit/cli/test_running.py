@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -41,6 +43,26 @@ async def test_a_signal_stops_the_apps_in_reverse() -> None:
     await serve(start)
     assert events == ["a started", "b started", "b stopped", "a stopped"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def test_cycles_are_looked_for_seldom_while_it_serves() -> None:
+    before = gc.get_threshold()
+    meanwhile = []
+
+    async def start(processes: Processes) -> None:
+        await processes.start(RecordedApp("a", []))
+
+        def look() -> None:
+            meanwhile.append((gc.get_threshold(), gc.get_freeze_count() > 1000))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        asyncio.get_running_loop().call_soon(look)
+
+    await serve(start)
+    ((rarely, frozen),) = meanwhile
+    assert rarely > before
+    assert frozen
+    assert gc.get_threshold() == before
 
 
 async def test_an_app_that_does_not_start_stops_those_before_it() -> None:

@@ -37,7 +37,8 @@ class Client:
     def __init__(self, peer: Peer, broker: str) -> None:
         self.peer = peer
         self.broker = broker
-        self.plain, self.whole, self.popped = (f"{broker}-{m}" for m in ("plain", "whole", "pop"))
+        names = ("plain", "whole", "pop", "ordered")
+        self.plain, self.whole, self.popped, self.ordered = (f"{broker}-{name}" for name in names)
         self.halves: dict[str, Half] = {}
         self._answered = 0
 
@@ -108,23 +109,26 @@ class Client:
         fields = {"topic": self.popped, "queueId": "0"}
         return int((await self.peer.call(RequestCode.GET_MAX_OFFSET, fields)).fields["offset"])
 
-    async def pop(self, count: int, invisible_ms: int = INVISIBLE_MS) -> Command:
+    async def pop(
+        self, count: int, invisible_ms: int = INVISIBLE_MS, *, ordered: bool = False
+    ) -> Command:
         """Pop up to so many messages of the group `popper`."""
         fields = {
             "consumerGroup": "popper",
-            "topic": self.popped,
+            "topic": self.ordered if ordered else self.popped,
             "queueId": "-1",
             "maxMsgNums": str(count),
             "invisibleTime": str(invisible_ms),
             "pollTime": "0",
             "bornTime": str(int(time.time() * 1000)),
             "initMode": "0",
-            "order": "false",
+            "order": str(ordered).lower(),
         }
         return await self.peer.call(RequestCode.POP_MESSAGE, fields)
 
-    async def ack(self, answer: Command, bodies: set[str]) -> None:
+    async def ack(self, answer: Command, bodies: set[str], *, ordered: bool = False) -> None:
         """Acknowledge those messages of an answer that have these bodies."""
+        topic = self.ordered if ordered else self.popped
         header = answer.fields
         starts = {}
         for part in header["startOffsetInfo"].split(";"):
@@ -142,10 +146,9 @@ class Client:
                 f"{starts[flag, queue]} {header['popTime']} {header['invisibleTime']} "
                 f"{header['reviveQid']} {flag} {self.broker} {queue} {offset}"
             )
-            retry = f"%RETRY%popper_{self.popped}"
             fields = {
                 "consumerGroup": "popper",
-                "topic": retry if flag != "0" else self.popped,
+                "topic": f"%RETRY%popper_{topic}" if flag != "0" else topic,
                 "queueId": queue,
                 "extraInfo": info,
                 "offset": offset,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.compat.exchange.client import Half, came
 from tests.compat.exchange.models import finish, leave_open
+from tests.compat.exchange.ordered import finish_ordered, leave_ordered
 from tests.compat.exchange.seen import Seen
 from tests.compat.exchange.waiting import PENDING, leave_levels, leave_pending, leave_timed
 from tests.compat.machines import EXCHANGES, STOPS, Machines
@@ -33,7 +34,7 @@ def hand_over(machines: Machines, writer: str, reader: str, stop: str) -> Seen:
     name, port = data.parent.name, free_broker_port()
     seen = Seen(writer, reader, name)
     with machines.broker(writer, "apache", data, port, **SETTINGS, **PATIENT) as first:
-        for topic in ("plain", "pop", "levels", "timed"):
+        for topic in ("plain", "pop", "ordered", "levels", "timed"):
             raw.create_topic(names, first.address, f"{name}-{topic}", queues=1)
         raw.create_topic(names, first.address, f"{name}-whole", 1, "+queue.type=BatchCQ")
         halves = asyncio.run(_leave_everything(first.address, data, seen))
@@ -47,6 +48,7 @@ def hand_over(machines: Machines, writer: str, reader: str, stop: str) -> Seen:
 async def _leave_everything(address: str, data: Path, seen: Seen) -> dict[str, Half]:
     halves, *_ = await asyncio.gather(
         leave_open(address, seen.topics, data, seen),
+        leave_ordered(address, seen.topics, data, seen),
         leave_levels(address, f"{seen.topics}-levels", data, seen),
         leave_timed(address, f"{seen.topics}-timed", seen),
     )
@@ -55,8 +57,9 @@ async def _leave_everything(address: str, data: Path, seen: Seen) -> dict[str, H
 
 
 async def _finish_everything(address: str, halves: dict[str, Half], seen: Seen) -> None:
-    _, seen.levels_after, seen.timed_after = await asyncio.gather(
+    *_, seen.levels_after, seen.timed_after = await asyncio.gather(
         finish(address, seen.topics, halves, seen),
+        finish_ordered(address, seen.topics, seen),
         came(address, f"{seen.topics}-levels", PENDING.stop),
         came(address, f"{seen.topics}-timed", PENDING.stop),
     )

@@ -26,3 +26,7 @@ class Seen:
     levels_after: list[Pulled] = field(default_factory=list)
     timed_before: list[Pulled] = field(default_factory=list)
     timed_after: list[Pulled] = field(default_factory=list)
+    ordered_before: list[str] = field(default_factory=list)
+    ordered_after: list[str] = field(default_factory=list)
+    ordered_counts: set[str] = field(default_factory=set)
+    """What the first ordered pop after the exchange says of how often its messages were popped."""

@@ -11,6 +11,7 @@ from collections import Counter
 
 import pytest
 from tests.compat.exchange.models import ACKED, COMMIT, ENDED, FRESH, LATE, OPEN, POPPED
+from tests.compat.exchange.ordered import HELD, LETTERS
 from tests.compat.exchange.seen import Seen
 from tests.compat.exchange.waiting import DUE, LATER, PENDING, SOON
 
@@ -60,6 +61,12 @@ def test_what_was_popped_and_not_acknowledged_comes_again(exchange: Seen) -> Non
     assert Counter(exchange.popped_after) == Counter([*again, *FRESH])
     assert {exchange.reconsumed[body] for body in again} == {1}
     assert {exchange.reconsumed[body] for body in FRESH} == {0}
+
+
+def test_what_is_popped_in_order_goes_on_behind_what_was_acknowledged(exchange: Seen) -> None:
+    assert exchange.ordered_before == LETTERS[:HELD]
+    assert exchange.ordered_after == LETTERS[1:]
+    assert exchange.ordered_counts == {"0 qo0%1 1", "0 qo0%2 1"}, "both were popped before"
 
 
 def test_what_waits_in_levels_is_delivered_once_as_it_was_sent(exchange: Seen) -> None:

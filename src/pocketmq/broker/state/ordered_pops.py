@@ -15,6 +15,7 @@ from pocketmq.broker.state.saved import ChangeLog, encode_table
 from pocketmq.broker.state.table_file import TableFile
 from pocketmq.clock import Clock
 from pocketmq.errors import MalformedBody
+from pocketmq.protocol.bodies import fastjson
 
 
 @dataclass(slots=True)
@@ -56,8 +57,8 @@ class OrderedPop:
             "i": self.invisible_ms,
             "l": self.taken_ms,
             "o": [first, *(offset - first for offset in self.offsets[1:])],
-            "oc": {str(offset): count for offset, count in self.counts.items()},
-            "ot": {str(offset): moment for offset, moment in self.visible_at.items()},
+            "oc": dict(self.counts),
+            "ot": dict(self.visible_at),
             "popTime": self.pop_time_ms,
         }
         if self.attempt_id is not None:
@@ -97,7 +98,7 @@ class OrderTable:
         rows = [
             json.dumps(f"{topic}@{group}").encode()
             + b":"
-            + json.dumps({str(queue): info.to_tree() for queue, info in queues.items()}).encode()
+            + fastjson.dumps({queue: info.to_tree() for queue, info in queues.items()})
             for (topic, group), queues in self._infos.items()
         ]
         return encode_table({"table": rows})
@@ -166,7 +167,7 @@ def order_count_info(retry_flag: int, queue_id: int, info: OrderedPop) -> str:
 
 def _decode(content: bytes) -> dict[tuple[str, str], dict[int, OrderedPop]]:
     try:
-        table = json.loads(content).get("table") or {}
+        table = fastjson.loads(content).get("table") or {}
         found: dict[tuple[str, str], dict[int, OrderedPop]] = {}
         for name, queues in table.items():
             topic, _, group = name.partition("@")

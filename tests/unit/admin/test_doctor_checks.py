@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -19,6 +20,8 @@ from pocketmq.admin.doctor.facts import (
     TopicFacts,
     TopicPart,
 )
+from pocketmq.broker.config import BrokerConfig
+from pocketmq.settings import as_properties, settings_of
 
 NOW = 1_795_240_000_000
 HOUR = 3_600_000
@@ -353,6 +356,22 @@ def test_no_authentication_where_others_reach_it() -> None:
     assert finding.severity is Severity.PROBLEM
     assert "is open to the internet, and asks nobody who they are" in finding.what
     assert found(with_config(authenticationEnabled="false", aclEnable="true")) == []
+
+
+def test_the_advice_against_strangers_can_be_followed_with_this_broker() -> None:
+    theirs = only(with_config(authenticationEnabled="false"), "settings are safe")
+    assert "authenticationEnabled=true" in theirs.mend and theirs.command == ""
+    config = {name: value for name, value in CONFIG.items() if name != "authenticationEnabled"}
+    ours = only(with_broker(config=config), "settings are safe")
+    assert ours.command == "pocketmq broker --host 127.0.0.1"
+    known = {setting.path for setting in settings_of(BrokerConfig())}
+    named = set(re.findall(r"[a-z_]+\.[a-z_]+", ours.mend))
+    assert named == {name for name in named if name in known} and len(named) == 5
+    strict = {**config, "tls.server.mode": "enforcing", "tls.server.need.client.auth": "require"}
+    assert found(with_broker(config=strict)) == []
+    shown = as_properties(BrokerConfig())
+    assert {"tls.server.mode", "tls.server.need.client.auth"} <= shown.keys()
+    assert "authenticationEnabled" not in shown and "aclEnable" not in shown
 
 
 def test_topics_that_create_themselves() -> None:

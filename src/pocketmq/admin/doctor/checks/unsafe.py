@@ -14,6 +14,8 @@ from pocketmq.admin.doctor.findings import Finding, Severity
 from pocketmq.admin.doctor.limits import Limits
 
 _CHECK = "settings are safe"
+_SWITCHES = ("authenticationEnabled", "aclEnable")
+"""Settings of Apache's brokers, of 5.x and 4.x, that make them ask who somebody is."""
 
 
 def settings(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
@@ -30,9 +32,21 @@ def settings(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
 
 
 def _access(broker: BrokerFacts, host: str) -> Iterator[Finding]:
-    if broker.is_on("authenticationEnabled") or broker.is_on("aclEnable"):
+    if any(broker.is_on(switch) for switch in _SWITCHES) or _asks_for_certificates(broker):
         return
     public = is_public(host)
+    wall = "Let a firewall admit your own machines only"
+    if _is_apache(broker):
+        mend = f"{wall}, {'and' if public else 'or'} switch authentication on in its broker.conf: "
+        mend += "authenticationEnabled=true, with a provider and users."
+        command = ""
+    else:
+        mend = (
+            f"{wall}, let it listen on 127.0.0.1 when nobody else needs it, or let it ask for "
+            "certificates: listen.tls_mode enforcing and listen.tls_client_auth require, with "
+            "listen.tls_certificate, listen.tls_key and listen.tls_trust."
+        )
+        command = "pocketmq broker --host 127.0.0.1"
     yield Finding(
         _CHECK,
         Severity.PROBLEM if public else Severity.NOTE,
@@ -43,11 +57,20 @@ def _access(broker: BrokerFacts, host: str) -> Iterator[Finding]:
         "Whoever reaches the address can read, send and delete everything."
         if public
         else "Every machine that reaches it can read, send and delete everything.",
-        "Let a firewall admit your own machines only"
-        + (", and switch authentication on." if public else ", or switch authentication on."),
-        "pocketmq broker --set authenticationEnabled=true",
+        mend,
+        command,
         {"address": broker.address, "public": public},
     )
+
+
+def _is_apache(broker: BrokerFacts) -> bool:
+    """Whether it is Apache's, which tells by the switches of its own that it has."""
+    return any(switch in broker.config for switch in _SWITCHES)
+
+
+def _asks_for_certificates(broker: BrokerFacts) -> bool:
+    said = (broker.config.get(f"tls.server.{name}") for name in ("mode", "need.client.auth"))
+    return tuple(said) == ("enforcing", "require")
 
 
 def _creation(broker: BrokerFacts) -> Iterator[Finding]:
@@ -74,8 +97,8 @@ def _durability(broker: BrokerFacts, *, alone: bool) -> Iterator[Finding]:
             f"Broker {broker.name} keeps messages in its own memory before it writes them "
             "(transientStorePoolEnable with ASYNC_FLUSH).",
             "Sends are answered before that, so a crash of the broker's process loses messages.",
-            "Switch transientStorePoolEnable off.",
-            "pocketmq broker --set transientStorePoolEnable=false",
+            "Switch transientStorePoolEnable off in its broker.conf, and restart it.",
+            "",
         )
     elif is_async and alone:
         yield Finding(
@@ -85,8 +108,9 @@ def _durability(broker: BrokerFacts, *, alone: bool) -> Iterator[Finding]:
             f"Broker {broker.name} answers sends before they are on the disk (ASYNC_FLUSH), and "
             "has no replica.",
             "A power cut loses the last half second or so of messages.",
-            "If that is too much, let sends wait for the disk, or add a replica.",
-            "pocketmq broker --set flushDiskType=SYNC_FLUSH",
+            "If that is too much, let sends wait for the disk (flushDiskType=SYNC_FLUSH in its "
+            "configuration, and a restart), or add a replica.",
+            "" if _is_apache(broker) else "pocketmq broker --set flushDiskType=SYNC_FLUSH",
         )
 
 

@@ -16,6 +16,7 @@ from tests.support.sdk_cluster import SdkCluster, sdk_cluster
 from tests.support.waiting import until
 
 import pocketmq
+from pocketmq.admin import Admin
 from pocketmq.broker.app import BrokerApp
 from pocketmq.broker.config import MetricsConfig
 from pocketmq.broker.handlers.admin import figures
@@ -259,6 +260,16 @@ async def test_labels_of_the_configuration_are_on_every_sample(tmp_path: Path) -
                 assert (labels["zone"], labels["rack"]) == ("a", '"7"')
     finally:
         await app.stop()
+
+
+async def test_the_permission_is_the_one_of_now(cluster: SdkCluster) -> None:
+    async with Admin(cluster.address) as admin:
+        (broker,) = await admin.clusters.masters()
+        for permission in (4, 6):
+            await admin.brokers.update(broker, {"brokerPermission": str(permission)})
+            async with Collector(cluster.address) as collector:
+                page = await _page(collector)
+                assert page.value("rocketmq_broker_permission") == permission
 
 
 async def test_who_asks_at_the_same_time_shares_a_page(cluster: SdkCluster) -> None:

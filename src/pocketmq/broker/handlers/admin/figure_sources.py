@@ -93,7 +93,7 @@ class BrokerFigures:
         yield Number("now_ms", self._clock.now_ms())
         yield Number("started_ms", self._started_ms)
         yield Number("id", self._config.identity.id)
-        yield Number("permission", self._config.send.permission)
+        yield Number("permission", self._tables.topics.broker_permission)
         yield Number("topics", len(self._tables.topics))
         yield Number("groups", len(self._tables.groups))
         yield from self._of_store()

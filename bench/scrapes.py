@@ -173,5 +173,7 @@ async def _print_scrapes(address: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--scrape"]:
         asyncio.run(_print_scrapes(sys.argv[2]))
+    elif sys.argv[1:2] == ["--fill"]:
+        asyncio.run(fill(sys.argv[2]))
     else:
         asyncio.run(main())

@@ -137,7 +137,7 @@ class Visitor:
     """The browser."""
 
     def __init__(self, browser: Browser, pictures: Path) -> None:
-        self._browser = browser
+        self.browser = browser
         self._pictures = pictures
 
     @contextmanager
@@ -145,7 +145,7 @@ class Visitor:
         self, url: str, *, dark: bool = False, phone: bool = False, locale: str = "en-GB"
     ) -> Iterator[Tab]:
         """A page with a fresh profile; it is watched and has to be quiet at the end."""
-        context = self._browser.new_context(
+        context = self.browser.new_context(
             viewport=PHONE if phone else DESK,  # type: ignore[arg-type]
             color_scheme="dark" if dark else "light",
             locale=locale,

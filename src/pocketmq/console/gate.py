@@ -18,24 +18,12 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pocketmq.console.endpoints import PREFIX, problem_answer
+from pocketmq.console.headers import with_security
 from pocketmq.console.problems import Problem, problem_of
 from pocketmq.console.sessions import COOKIE, Sessions, same_token
 from pocketmq.errors import PocketMQError
 
 _log = logging.getLogger(__name__)
-
-SECURITY_HEADERS = (
-    (
-        b"content-security-policy",
-        b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-        b"object-src 'none'",
-    ),
-    (b"x-frame-options", b"DENY"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-)
 
 HEADER_BYTES_MAX = 96 * 1024
 """Above the longest cursor, which is part of the path."""
@@ -72,7 +60,7 @@ class Gate:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *SECURITY_HEADERS]
+                message["headers"] = with_security(message["headers"])
             await send(message)
 
         try:

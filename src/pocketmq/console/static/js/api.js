@@ -1,5 +1,6 @@
 // Questions to the console's HTTP API, and the hooks that keep an answer on the page.
 
+import { fetchOnce } from "./early.js";
 import { Cell } from "./store.js";
 import { useCallback, useEffect, useRef, useState } from "./view.js";
 
@@ -36,9 +37,9 @@ async function call(method, path, { query, body, signal } = {}, again = true) {
   }
   let answer;
   try {
-    answer = await fetch(address(path, query), {
-      method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    const options = { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) };
+    const { href } = address(path, query);
+    answer = await (method === "GET" ? fetchOnce(href, options) : fetch(href, options));
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0, { code: "no_console", message: String(error.message) });
@@ -66,14 +67,26 @@ export async function openSession() {
 
 export const mayWrite = () => session.value?.role === "admin" && !session.value.read_only;
 
+const begun = new Map();
+
+/** Begin to ask what a component will ask by useAnswer, so that it may be drawn whole at once. */
+export function ahead(path, query = {}) {
+  const asking = { data: null, answer: get(path, query) };
+  begun.set(address(path, query).href, asking);
+  return asking.answer.then((data) => { asking.data = data; }, () => {}); // the component tells the error
+}
+
 /**
  * Ask, and ask again when the question changes, every `every` milliseconds while the page is seen,
  * or on again(). A path of null asks nothing. The last answer stays while a new one is awaited.
  */
 export function useAnswer(path, query = {}, { every = 0 } = {}) {
-  const [state, setState] = useState({ data: null, error: null, loading: path !== null, of: null });
-  const [round, setRound] = useState(0);
   const question = path === null ? null : address(path, query).href;
+  const [state, setState] = useState(() => {
+    const data = begun.get(question)?.data ?? null;
+    return { data, error: null, loading: path !== null, of: data === null ? null : question };
+  });
+  const [round, setRound] = useState(0);
   useEffect(() => {
     if (question === null) {
       setState({ data: null, error: null, loading: false, of: null });
@@ -87,7 +100,10 @@ export function useAnswer(path, query = {}, { every = 0 } = {}) {
         return;
       }
       try {
-        const data = await get(path, query, leaving.signal);
+        const early = begun.get(question);
+        begun.delete(question);
+        const data = await (early ? early.answer : get(path, query, leaving.signal));
+        if (leaving.signal.aborted) return;
         setState({ data, error: null, loading: false, of: question });
       } catch (error) {
         if (leaving.signal.aborted) return;

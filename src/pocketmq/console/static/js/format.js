@@ -1,29 +1,36 @@
-// Numbers, sizes, lengths of time and moments, in the words of the chosen language.
+// Numbers, sizes, lengths of time and moments, in the words of the chosen language. Both languages write
+// numbers alike, so that Intl is not needed; to start it takes as long as to draw a whole page.
 
 import { language, t } from "./text.js";
 
 export const NOTHING = "–";
 
-const formats = new Map();
-
-function numbers(options) {
-  const key = language.value + JSON.stringify(options);
-  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(language.value, options));
-  return formats.get(key);
-}
-
 const known = (value) => typeof value === "number" && Number.isFinite(value);
+
+/** With commas, and at most so many digits behind the point. */
+function number(value, digits = 0) {
+  const [whole, fraction = ""] = value.toFixed(digits).split(".");
+  const kept = fraction.replace(/0+$/, "");
+  return `${whole.replace(/\B(?=(\d{3})+$)/g, ",").replace(/^-0$/, "0")}${kept && `.${kept}`}`;
+}
 
 /** A count in full: 12,345. */
 export function count(value) {
-  return known(value) ? numbers({ maximumFractionDigits: 0 }).format(value) : NOTHING;
+  return known(value) ? number(value) : NOTHING;
 }
+
+const LARGE = {
+  en: [["T", 1e12, 1e9], ["B", 1e9, 1e6], ["M", 1e6, 1e3], ["K", 1e3, 1]],
+  zh: [["万亿", 1e12, 1e8], ["亿", 1e8, 1e4], ["万", 1e4, 1]],
+};
 
 /** A count in few characters: 12.3K. */
 export function brief(value) {
   if (!known(value)) return NOTHING;
-  if (Math.abs(value) < 10000) return numbers({ maximumFractionDigits: value % 1 && value < 10 ? 1 : 0 }).format(value);
-  return numbers({ notation: "compact", maximumFractionDigits: 1 }).format(value);
+  if (Math.abs(value) < 10000) return number(value, value % 1 && value < 10 ? 1 : 0);
+  // 999,960 would be written as 1000K, so it is 1M.
+  const [unit, size] = LARGE[language.value].find(([, size, next]) => Math.abs(value) >= size - next / 20);
+  return `${number(value / size, 1)}${unit}`;
 }
 
 /** Messages in a second. */
@@ -32,7 +39,7 @@ export function rate(value) {
 }
 
 export function percent(ratio) {
-  return known(ratio) ? numbers({ style: "percent", maximumFractionDigits: ratio < 0.1 ? 1 : 0 }).format(ratio) : NOTHING;
+  return known(ratio) ? `${number(ratio * 100, ratio < 0.1 ? 1 : 0)}%` : NOTHING;
 }
 
 export function bytes(value) {
@@ -44,7 +51,7 @@ export function bytes(value) {
     size /= 1024;
     unit += 1;
   }
-  return `${numbers({ maximumFractionDigits: unit > 0 && size < 10 ? 1 : 0 }).format(size)} ${units[unit]}`;
+  return `${number(size, unit > 0 && size < 10 ? 1 : 0)} ${units[unit]}`;
 }
 
 /** A length of time: 340 µs, 12 ms, 3.5 s, 4 min 10 s, 2 d 3 h. */
@@ -52,8 +59,8 @@ export function lasting(ms) {
   if (!known(ms)) return NOTHING;
   if (ms < 0) return `-${lasting(-ms)}`;
   if (ms > 0 && ms < 1) return `${count(ms * 1000)} µs`;
-  if (ms < 1000) return `${numbers({ maximumFractionDigits: ms < 10 ? 1 : 0 }).format(ms)} ms`;
-  if (ms < 60_000) return `${numbers({ maximumFractionDigits: ms < 10_000 ? 1 : 0 }).format(ms / 1000)} s`;
+  if (ms < 1000) return `${number(ms, ms < 10 ? 1 : 0)} ms`;
+  if (ms < 60_000) return `${number(ms / 1000, ms < 10_000 ? 1 : 0)} s`;
   const parts = [];
   let left = Math.round(ms / 1000);
   for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]]) {
@@ -98,11 +105,9 @@ export function relative(ms, now = Date.now()) {
   if (!isMoment(ms)) return NOTHING;
   const distance = Math.round((ms - now) / 1000);
   if (Math.abs(distance) < 2) return t("time.now");
-  const words = new Intl.RelativeTimeFormat(language.value, { numeric: "always", style: "short" });
-  for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
-    if (Math.abs(distance) >= size) return words.format(Math.trunc(distance / size), unit);
-  }
-  return words.format(distance, "second");
+  const [unit, size] = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]].find(([, size]) => Math.abs(distance) >= size);
+  const values = { count: Math.trunc(Math.abs(distance) / size) };
+  return distance < 0 ? t(`time.ago.${unit}`, values) : t(`time.in.${unit}`, values);
 }
 
 /** For <input type=datetime-local>: the local time without a zone. */

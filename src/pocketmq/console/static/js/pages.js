@@ -1,4 +1,4 @@
-// The table of contents: which page is drawn for which address. A page is fetched when it is opened.
+// The table of contents: which page is drawn for which address. A page runs when it is opened.
 
 export const GROUPS = [
   ["nav.traffic", ["overview", "topics", "groups", "clients"]],
@@ -30,6 +30,13 @@ const FILES = {
   doctor: () => import("./pages/doctor.js"),
 };
 
+const loaded = new Map();
+
+/** Fetch the page of an address, so that it is drawn at once; a problem is told when it is drawn. */
+export function begin(parts) {
+  return find(parts).load?.().catch(() => {});
+}
+
 /** Which page an address means, and the entry of the list that is lit for it. */
 export function find(parts) {
   const [first, ...rest] = parts;
@@ -41,6 +48,11 @@ export function find(parts) {
     brokers: rest.length === 2 && "broker",
   };
   const name = rest.length === 0 ? first : inner[first] || null;
-  const load = name !== null && Object.hasOwn(FILES, name) ? FILES[name] : null;
-  return { load, section: first };
+  if (name === null || !Object.hasOwn(FILES, name)) return { load: null, page: null, section: first };
+  const load = async () => {
+    const { Page } = await FILES[name]();
+    loaded.set(name, Page);
+    return Page;
+  };
+  return { load, page: loaded.get(name) ?? null, section: first };
 }

@@ -1,6 +1,7 @@
 // The words of the page. Each language is one flat table in text/, with the same keys.
 
-import { Cell, remember, remembered } from "./store.js";
+import { fetchOnce, preferredLanguage } from "./early.js";
+import { Cell, remember } from "./store.js";
 
 export const LANGUAGES = { en: "English", zh: "中文" };
 
@@ -21,7 +22,7 @@ export function term(family, word) {
 
 export async function speak(wanted) {
   const name = wanted in LANGUAGES ? wanted : "en";
-  const answer = await fetch(`static/text/${name}.json`);
+  const answer = await fetchOnce(new URL(`static/text/${name}.json`, document.baseURI).href);
   if (!answer.ok) throw new Error(`text/${name}.json answers ${answer.status}`);
   words = await answer.json();
   document.documentElement.lang = name === "zh" ? "zh-CN" : name;
@@ -33,9 +34,4 @@ export function choose(name) {
   return speak(name);
 }
 
-export function preferred() {
-  const kept = remembered("language");
-  if (kept !== null) return kept;
-  const names = navigator.languages.map((name) => name.slice(0, 2).toLowerCase());
-  return names.find((name) => name in LANGUAGES) ?? "en";
-}
+export const preferred = () => preferredLanguage;

@@ -1,11 +1,13 @@
 // A chart over time: axes with units, a legend with the figures under the pointer, both themes.
 
-import uPlot from "../../vendor/uplot.js";
 import { brief, bytes, clock, lasting, percent, rate } from "../format.js";
 import { useCell } from "../store.js";
 import { language, t } from "../text.js";
 import { theme } from "../theme.js";
 import { html, useEffect, useMemo, useRef, useState } from "../view.js";
+
+// The plotter is as much work to start as all else on the page; the figures need not wait for it.
+const plotter = () => import("../../vendor/uplot.js");
 
 const UNITS = { rate, lasting, count: brief, percent, bytes };
 const COLOURS = ["--chart-1", "--chart-2", "--chart-3"];
@@ -29,15 +31,23 @@ export function Chart({ title, points: all, lines, unit, most, step = 0 }) {
   const say = UNITS[unit];
   const data = useMemo(() => columns(points, lines), [points, lines]);
   const enough = points.length > 1;
+  const newest = useRef(data);
+  newest.current = data;
   useEffect(() => {
     if (!enough) return undefined;
     const box = place.current;
-    plot.current = new uPlot(options(box, lines, say, unit, most, setUnder), data, box);
-    const watcher = new ResizeObserver(() => plot.current.setSize({ width: box.clientWidth, height: HEIGHT_PX }));
-    watcher.observe(box);
+    let watcher = null;
+    let wanted = true;
+    plotter().then(({ default: Plot }) => {
+      if (!wanted) return;
+      plot.current = new Plot(options(box, lines, say, unit, most, setUnder), newest.current, box);
+      watcher = new ResizeObserver(() => plot.current.setSize({ width: box.clientWidth, height: HEIGHT_PX }));
+      watcher.observe(box);
+    });
     return () => {
-      watcher.disconnect();
-      plot.current.destroy();
+      wanted = false;
+      watcher?.disconnect();
+      plot.current?.destroy();
       plot.current = null;
     };
   }, [enough, colours, unit, most]);

@@ -40,10 +40,10 @@ export function Shell() {
 }
 
 function Page({ parts }) {
-  const [shown, setShown] = useState({ of: null, draw: null, error: null });
   const broken = useCell(problem);
-  const { load } = find(parts);
+  const { load, page } = find(parts);
   const key = parts.join("/");
+  const [shown, setShown] = useState({ of: page ? key : null, draw: page, error: null });
   useEffect(() => {
     let wanted = true;
     scrollTo(0, 0);
@@ -52,7 +52,7 @@ function Page({ parts }) {
       return undefined;
     }
     load().then(
-      (file) => wanted && setShown({ of: key, draw: file.Page, error: null }),
+      (draw) => wanted && setShown({ of: key, draw, error: null }),
       (error) => wanted && setShown({ of: key, draw: null, error }),
     );
     return () => {

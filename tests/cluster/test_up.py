@@ -187,6 +187,22 @@ def test_a_message_for_nobody_says_what_to_start(tmp_path: Path) -> None:
     assert "cannot connect" in line
 
 
+def test_hello_goes_where_the_environment_says_and_past_a_name_server_that_is_down(
+    tmp_path: Path,
+) -> None:
+    with up("--data", str(tmp_path)) as started, socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        down = f"127.0.0.1:{unused.getsockname()[1]}"
+        done = subprocess.run(
+            command("hello", "a message"),
+            capture_output=True, text=True, check=False,
+            env={**os.environ, "NAMESRV_ADDR": f"{down};{started.name_server}"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert f"another name server, as cannot connect to {down}" in done.stdout
+        assert "received  'a message'" in done.stdout
+
+
 def test_json_logs_are_objects_and_replace_the_banner(tmp_path: Path) -> None:
     with up_process("--data", str(tmp_path), "--log-format", "json") as process:
         assert process.stderr is not None

@@ -7,12 +7,15 @@ pulls from the queue that the answer names.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import click
 
+from pocketmq.cli.connecting import name_server_of, nameserver_option
 from pocketmq.cli.running import run
+from pocketmq.client.config import parse_name_servers
 from pocketmq.clock import SystemClock
-from pocketmq.errors import MalformedBody, PocketMQError, Refused
+from pocketmq.errors import MalformedBody, NetError, PocketMQError, Refused
 from pocketmq.message.positions import QueueOffset
 from pocketmq.message.properties import encode_properties
 from pocketmq.message.record import decode_record
@@ -32,29 +35,39 @@ _PATIENCE_MS = 2000  # a broker may make messages visible a moment after it has 
 
 
 @click.command()
-@click.option(
-    "-n",
-    "--nameserver",
-    metavar="HOST:PORT",
-    default="127.0.0.1:9876",
-    show_default=True,
-    help="The name server to ask.",
-)
+@nameserver_option
 @click.argument("text", default="Hello from PocketMQ")
-def hello(nameserver: str, text: str) -> None:
+def hello(nameserver: str | None, text: str) -> None:
     """Send a message, receive it, and show each step."""
-    run(_hello(nameserver, text))
+    run(_hello(parse_name_servers(name_server_of(nameserver)), text))
 
 
-async def _hello(name_server: str, text: str) -> None:
+async def _hello(name_servers: Sequence[str], text: str) -> None:
     client = RpcClient()
     try:
-        conversation = _Conversation(client, name_server)
+        conversation = _Conversation(client, await _first_that_answers(client, name_servers))
         await conversation.find_broker()
         sent = await conversation.send(text.encode())
         await conversation.receive(sent)
     finally:
         await client.close()
+
+
+async def _first_that_answers(client: RpcClient, name_servers: Sequence[str]) -> str:
+    """As a client library does: the next name server where one does not answer. Raise NetError."""
+    *others, last = name_servers
+    for address in others:
+        try:
+            await client.call(address, _route_of(AUTO_CREATE_TOPIC))
+        except NetError as error:
+            click.echo(f"asking    another name server, as {error}")
+        else:
+            return address
+    return last
+
+
+def _route_of(topic: str) -> Command:
+    return Command.request(RequestCode.GET_ROUTEINFO_BY_TOPIC, encode_fields(RouteRequest(topic)))
 
 
 class _Conversation:
@@ -68,12 +81,7 @@ class _Conversation:
     async def find_broker(self) -> None:
         """Ask for the topic's route, or for that of the topic new ones are made from."""
         for topic in (TOPIC, AUTO_CREATE_TOPIC):
-            answer = await self._client.call(
-                self._name_server,
-                Command.request(
-                    RequestCode.GET_ROUTEINFO_BY_TOPIC, encode_fields(RouteRequest(topic))
-                ),
-            )
+            answer = await self._client.call(self._name_server, _route_of(topic))
             if answer.code == ResponseCode.TOPIC_NOT_EXIST:
                 continue
             _expect_success(answer, self._name_server)

@@ -16,6 +16,7 @@ from pocketmq.cli.banner import Row, program, show_banner
 from pocketmq.cli.children import exporter_of
 from pocketmq.cli.commands import Noun
 from pocketmq.cli.configuring import Flags, configured
+from pocketmq.cli.connecting import name_server_of
 from pocketmq.cli.logs import Format, set_up_logs
 from pocketmq.cli.running import Processes, run, serve
 from pocketmq.errors import ListenFailed
@@ -310,7 +311,7 @@ def _reachable(address: str) -> str:
 
 def _try_hello(name_server: str) -> str:
     address = _reachable(name_server)
-    flag = "" if address == "127.0.0.1:9876" else f" -n {address}"
+    flag = "" if address == name_server_of(None) else f" -n {address}"
     return f"Next: send and receive a first message with  {program()} hello{flag}"
 
 

@@ -155,6 +155,8 @@ TIMERS_MEMORY = SoloRow("models-timers-memory", "waiting timers, private memory"
 TIMERS_AT_REST = SoloRow("models-timers-rest", "waiting timers, at rest", "% of a core", 2)
 TIMERS_LATE_MOSTLY = SoloRow("models-timers-p50", "timers' lateness, p50", "ms", 10.5)
 TIMERS_LATE_RARELY = SoloRow("models-timers-p99", "timers' lateness, p99", "ms", 50.5)
+LEVELS_LATE_MOSTLY = SoloRow("models-levels-p50", "a delay level's lateness, p50", "ms", 10.5)
+LEVELS_LATE_RARELY = SoloRow("models-levels-p99", "a delay level's lateness, p99", "ms", 50.5)
 SDK_SEND = SoloRow("sdk-send", "SDK, awaited sends, 256 in flight", "/s", 40_000, at_least=True)
 SDK_IMPORT = SoloRow("sdk-import", "SDK, import", "ms", 60)
 SDK_CONSUME = SoloRow("sdk-consume", "SDK, consuming", "/s", 80_000, at_least=True)
@@ -173,6 +175,8 @@ SOLO_ROWS = (
     TIMERS_AT_REST,
     TIMERS_LATE_MOSTLY,
     TIMERS_LATE_RARELY,
+    LEVELS_LATE_MOSTLY,
+    LEVELS_LATE_RARELY,
     SDK_SEND,
     SDK_IMPORT,
     SDK_CONSUME,

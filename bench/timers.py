@@ -2,7 +2,8 @@
 
 A broker of its own process takes that many messages, due in one to three days. Then it is left
 alone, and its processor time and memory are read. Then a thousand messages fall due in each of some
-seconds, and it is seen how late they were stored for their consumers.
+seconds, and it is seen how late they were stored for their consumers; first those with a time of
+their own, then those of a delay level.
 
 Anonymous memory is what no file is behind. Pages of the timer's own files are told beside it; the
 kernel takes them back when it needs them.
@@ -20,11 +21,12 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from pocketmq.message.properties import encode_properties
-from pocketmq.message.record import decode_record
+from pocketmq.message.record import Record, decode_record
 from pocketmq.net import RpcClient
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import ROCKETMQ, Command
@@ -32,6 +34,10 @@ from pocketmq.protocol.framing import encode_frame
 
 _WINDOW: Final = 500
 _PRECISION_MS: Final = 1000
+_LEVEL: Final = 2
+_LEVEL_MS: Final = 5000
+_SCHEDULE: Final = "SCHEDULE_TOPIC_XXXX"
+_BURST_MS: Final = 20
 _BODY: Final = b"x" * 100
 
 
@@ -77,22 +83,20 @@ async def _run(options: argparse.Namespace, directory: Path) -> None:
         tell(f"processor at rest: {rest:.2f} % of a core")
         await _send(reader, writer, _due(options.due_seconds, options.per_second))
         await asyncio.sleep(options.due_seconds + 5)
-        late_ms = sorted([late async for late in _lateness(port)])
         wanted = options.due_seconds * options.per_second
-        assert len(late_ms) == wanted, f"{len(late_ms)} of {wanted} came"
-        p50, p99 = late_ms[wanted // 2], late_ms[wanted * 99 // 100]
-        tell(
-            f"lateness, {options.per_second} due a second: p50 {p50} ms, p99 {p99} ms, "
-            f"most {late_ms[-1]} ms"
-        )
+        timed = _Late.of([late async for late in _timers_lateness(port)], wanted)
+        tell(f"timers' lateness, {options.per_second} due a second: {timed}")
+        await _send_evenly(reader, writer, wanted, options.per_second)
+        await asyncio.sleep(_LEVEL_MS / 1000 + 2)
+        level = _Late.of(await _levels_lateness(port), wanted)
+        tell(f"a level's lateness, {options.per_second} due a second: {level}")
         writer.close()
         if options.json:
             figures = {
                 "private_mb": sum(after.values()) - sum(before.values()),
                 "rest_percent": rest,
-                "late_p50_ms": p50,
-                "late_p99_ms": p99,
-                "late_most_ms": late_ms[-1],
+                "timers_late": asdict(timed),
+                "levels_late": asdict(level),
             }
             print(json.dumps(figures))
     finally:
@@ -181,14 +185,66 @@ async def _until_enrolled(port: int) -> None:
         await client.close()
 
 
-async def _lateness(port: int) -> AsyncIterator[int]:
+async def _send_evenly(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: int, per_second: int
+) -> None:
+    """Send messages of one level at an even pace, so that they fall due at one."""
+    burst = max(per_second * _BURST_MS // 1000, 1)
+    began = time.monotonic()
+    for first in range(0, count, burst):
+        await asyncio.sleep(max(began + first / per_second - time.monotonic(), 0))
+        frames = [
+            _frame(number, "L", {"UNIQ_KEY": f"L{number:031}", "DELAY": str(_LEVEL)})
+            for number in range(first, min(first + burst, count))
+        ]
+        await _exchange(reader, writer, frames)
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """How late messages were, in milliseconds."""
+
+    p50_ms: int
+    p99_ms: int
+    most_ms: int
+
+    @classmethod
+    def of(cls, late_ms: list[int], wanted: int) -> _Late:
+        assert len(late_ms) == wanted, f"{len(late_ms)} of {wanted} came"
+        late_ms = sorted(late_ms)
+        assert late_ms[0] >= 0, f"one came {-late_ms[0]} ms early"
+        return cls(late_ms[wanted // 2], late_ms[wanted * 99 // 100], late_ms[-1])
+
+    def __str__(self) -> str:
+        return f"p50 {self.p50_ms} ms, p99 {self.p99_ms} ms, most {self.most_ms} ms"
+
+
+async def _timers_lateness(port: int) -> AsyncIterator[int]:
+    async for record in _records(port, "D", range(4)):
+        due_ms = int(record.properties["TIMER_OUT_MS"]) + _PRECISION_MS
+        yield record.store_timestamp_ms - due_ms
+
+
+async def _levels_lateness(port: int) -> list[int]:
+    waiting = {
+        record.properties["UNIQ_KEY"]: record.store_timestamp_ms
+        async for record in _records(port, _SCHEDULE, [_LEVEL - 1])
+    }
+    return [
+        record.store_timestamp_ms - waiting[record.properties["UNIQ_KEY"]] - _LEVEL_MS
+        async for record in _records(port, "L", range(4))
+    ]
+
+
+async def _records(port: int, topic: str, queue_ids: Iterable[int]) -> AsyncIterator[Record]:
+    """All messages of some queues."""
     client = RpcClient()
     try:
-        for queue_id in range(4):
+        for queue_id in queue_ids:
             offset = 0
             while True:
                 fields = {
-                    "consumerGroup": "g", "topic": "D", "queueId": str(queue_id),
+                    "consumerGroup": "g", "topic": topic, "queueId": str(queue_id),
                     "queueOffset": str(offset), "maxMsgNums": "32", "sysFlag": "4",
                     "commitOffset": "0", "suspendTimeoutMillis": "0", "subscription": "*",
                     "subVersion": "0", "expressionType": "TAG",
@@ -202,8 +258,7 @@ async def _lateness(port: int) -> AsyncIterator[int]:
                     record = decode_record(body, at)
                     at += record.size
                     offset = record.queue_offset + 1
-                    due_ms = int(record.properties["TIMER_OUT_MS"]) + _PRECISION_MS
-                    yield record.store_timestamp_ms - due_ms
+                    yield record
     finally:
         await client.close()
 

@@ -9,6 +9,7 @@ from tests.compat.exchange.client import Half, came
 from tests.compat.exchange.models import finish, leave_open
 from tests.compat.exchange.ordered import finish_ordered, leave_ordered
 from tests.compat.exchange.seen import Seen
+from tests.compat.exchange.tables import leave_tables, look_at_tables
 from tests.compat.exchange.waiting import PENDING, leave_levels, leave_pending, leave_timed
 from tests.compat.machines import EXCHANGES, STOPS, Machines
 from tests.support.clients import raw
@@ -19,6 +20,7 @@ CASES = [(writer, reader, stop) for stop in STOPS for writer, reader in EXCHANGE
 SETTINGS = {
     "flushDiskType": "SYNC_FLUSH",
     "timerWheelEnable": "true",
+    "enablePropertyFilter": "true",
     "flushConsumerOffsetInterval": "1000",
     "flushDelayOffsetInterval": "1000",
     "transactionOpBatchInterval": "200",
@@ -41,6 +43,7 @@ def hand_over(machines: Machines, writer: str, reader: str, stop: str) -> Seen:
         STOPS[stop](first.process)
     with machines.broker(reader, "apache", data, port, **SETTINGS, **EAGER) as second:
         asyncio.run(_finish_everything(second.address, halves, seen))
+        asyncio.run(look_at_tables(second.address, f"{name}-pop", data, seen))
         second.process.kill()
     return seen
 
@@ -50,6 +53,7 @@ async def _leave_everything(address: str, data: Path, seen: Seen) -> dict[str, H
         leave_open(address, seen.topics, data, seen),
         leave_ordered(address, seen.topics, data, seen),
         leave_levels(address, f"{seen.topics}-levels", data, seen),
+        leave_tables(address, f"{seen.topics}-pop", data),
         leave_timed(address, f"{seen.topics}-timed", seen),
     )
     await leave_pending(address, f"{seen.topics}-timed", data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.support.pulling import Pulled
 
@@ -30,3 +31,5 @@ class Seen:
     ordered_after: list[str] = field(default_factory=list)
     ordered_counts: set[str] = field(default_factory=set)
     """What the first ordered pop after the exchange says of how often its messages were popped."""
+    tables: dict[str, Any] = field(default_factory=dict)
+    """What the second broker has in the tables that the first one wrote."""

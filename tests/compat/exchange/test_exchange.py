@@ -13,6 +13,7 @@ import pytest
 from tests.compat.exchange.models import ACKED, COMMIT, ENDED, FRESH, LATE, OPEN, POPPED
 from tests.compat.exchange.ordered import HELD, LETTERS
 from tests.compat.exchange.seen import Seen
+from tests.compat.exchange.tables import EXPRESSION, NEXT_MS, SHARE
 from tests.compat.exchange.waiting import DUE, LATER, PENDING, SOON
 
 from pocketmq.message.batch import decode_batch
@@ -67,6 +68,15 @@ def test_what_is_popped_in_order_goes_on_behind_what_was_acknowledged(exchange: 
     assert exchange.ordered_before == LETTERS[:HELD]
     assert exchange.ordered_after == LETTERS[1:]
     assert exchange.ordered_counts == {"0 qo0%1 1", "0 qo0%2 1"}, "both were popped before"
+
+
+def test_modes_policies_and_filters_are_found_in_the_tables(exchange: Seen) -> None:
+    mode, group = exchange.tables["mode"], exchange.tables["group"]
+    assert (mode.mode, mode.pop_share_queue_num) == ("POP", SHARE)
+    assert group.retry_max_times == 7
+    assert group.group_retry_policy["type"] == "CUSTOMIZED"
+    assert group.group_retry_policy["customizedRetryPolicy"]["next"] == NEXT_MS
+    assert exchange.tables["filter"] == (EXPRESSION, "SQL92", 5)
 
 
 def test_what_waits_in_levels_is_delivered_once_as_it_was_sent(exchange: Seen) -> None:

@@ -420,6 +420,23 @@ def test_brokers_are_shown(call: Cli) -> None:
     assert "has no setting like" in call("broker", "settings", name, "nothing", exits=1)
 
 
+def test_a_broker_is_drained_and_used_again(call: Cli) -> None:
+    topic, name = fresh("drained"), call.broker()
+    call("topic", "create", topic)
+    assert "say --yes if it is meant" in call("broker", "drain", name, exits=2, typed=b"")
+    drained = call.json("broker", "drain", name, "--yes")
+    try:
+        assert (drained["broker"], drained["writable"]) == (name, False)
+        assert drained["topics"][call.name_server] >= 1
+        refused = call("message", "send", topic, "for nobody", exits=1)
+        assert topic in refused
+    finally:
+        told = call("broker", "resume", name)
+    assert f"of {name} can be read and written now, says {call.name_server}" in told
+    assert call.json("message", "send", topic, "for all")["topic"] == topic
+    assert "there is no broker" in call("broker", "resume", fresh("broker"), exits=2)
+
+
 def test_settings_are_explained_and_changed(call: Cli) -> None:
     name = call.broker()
     told = call.json("config", "get", "notifyConsumerIdsChangedEnable")

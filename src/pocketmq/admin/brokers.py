@@ -5,13 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from pocketmq.admin.clusters import Broker, Clusters
 from pocketmq.client.calls import Calls
 from pocketmq.errors import BrokerRefused, ConfigError, NetError
 from pocketmq.protocol.bodies.java_properties import format_properties, parse_properties
 from pocketmq.protocol.codes import RequestCode
+from pocketmq.protocol.fields import decode_fields
+from pocketmq.protocol.requests.routes import (
+    AddWritePermReply,
+    BrokerNameRequest,
+    WipeWritePermReply,
+)
 
+_WRITABLE: Final[dict[bool, tuple[int, type[AddWritePermReply | WipeWritePermReply]]]] = {
+    True: (RequestCode.ADD_WRITE_PERM_OF_BROKER, AddWritePermReply),
+    False: (RequestCode.WIPE_WRITE_PERM_OF_BROKER, WipeWritePermReply),
+}
 WINDOWS = ("10 s", "1 min", "10 min")
 """The stretches of time that a broker's three rates are about."""
 
@@ -98,6 +109,27 @@ class Brokers:
                     f"{after.get(name)!r}; set it in the broker's configuration and restart it"
                 )
         return {name: after[name] for name in changes}
+
+    async def set_writable(self, name: str, writable: bool) -> dict[str, int]:
+        """Let name servers tell clients that they may, or may not, send to the brokers of a name.
+
+        Return how many topics each name server says this is about. All are asked, also when one
+        of them does not answer; then raise its NetError.
+        """
+        code, reply = _WRITABLE[writable]
+
+        async def ask(address: str) -> int:
+            answer = await self._calls.ask(address, code, BrokerNameRequest(name))
+            return decode_fields(reply, answer.fields)[0]
+
+        servers = self._calls.name_servers
+        answers = await asyncio.gather(*map(ask, servers), return_exceptions=True)
+        counts: dict[str, int] = {}
+        for address, answer in zip(servers, answers, strict=True):
+            if isinstance(answer, BaseException):
+                raise answer
+            counts[address] = answer
+        return counts
 
     async def name_server_settings(self) -> dict[str, dict[str, str]]:
         """Name server -> its settings."""

@@ -148,6 +148,8 @@ def nameserver(port: str | None, **options: Any) -> None:
         "list": ("pocketmq.cli.broker_list", "list_brokers"),
         "show": ("pocketmq.cli.broker_list", "show_broker"),
         "settings": ("pocketmq.cli.broker_list", "broker_settings"),
+        "drain": ("pocketmq.cli.broker_drain", "drain"),
+        "resume": ("pocketmq.cli.broker_drain", "resume"),
     },
 )
 @click.option("--port", "--broker-port", metavar="PORT", help="Listen on this port, not 10911.")
@@ -163,7 +165,7 @@ def nameserver(port: str | None, **options: Any) -> None:
 def broker(
     ctx: click.Context, /, port: str | None, name_servers: str | None, **options: Any
 ) -> None:
-    """Start a broker alone, or with one of the commands below look at brokers that run."""
+    """Start a broker alone, or with one of the commands below care for brokers that run."""
     if ctx.invoked_subcommand is not None:
         _check_no_options(ctx)
         return

@@ -94,11 +94,10 @@ def _wiped(broker: str) -> Finding:
         Severity.WARNING,
         broker,
         f"All topics of broker {broker} are read-only on the name server.",
-        "No client sends to it. That is right while it is being emptied (wipeWritePerm), and "
-        "otherwise a command that nobody took back.",
-        "Restart the broker, which registers its topics anew, or let name servers admit writing "
-        "again (`mqadmin addWritePerm`).",
-        "pocketmq cluster show",
+        "No client sends to it. That is right while it is being emptied (`broker drain`, or "
+        "wipeWritePerm), and otherwise a command that nobody took back.",
+        "Let name servers admit writing again.",
+        f"pocketmq broker resume {broker}",
     )
 
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     cls=Verb,
     examples=[
         ("pocketmq broker drain broker-a", "Producers turn to the other brokers. Asks first."),
-        ("pocketmq group list", "Nothing is left on it when its groups have no lag."),
-        ("pocketmq broker resume broker-a", "Producers may come back."),
+        ("pocketmq broker drain broker-a --yes", "For scripts; `group list` shows what is left."),
     ],
 )
 @click.argument("name", shell_complete=complete_broker)

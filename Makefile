@@ -21,7 +21,7 @@ LANES ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help up setup build test check format-check lint types layers tidy docs-check test-builds \
-	format peers interop browser bench fuzz cover docs dist clean
+	format peers interop browser wheel bench fuzz cover docs dist clean
 
 help: ## list these commands
 	@echo "PocketMQ. Start it with 'make up'; the commands are"
@@ -58,6 +58,9 @@ interop: $(VENV)/.built ## test with the official clients and with Apache Rocket
 browser: $(VENV)/.dev $(VENV)/.built ## use the web console in headless Chromium; pictures land in build/pictures
 	$(PY) scripts/console_parts.py
 	$(PYTEST) -m browser tests/browser $(ARGS)
+
+wheel: $(VENV)/.dev $(VENV)/.built ## build the wheel, install it in an empty environment and use it there
+	$(PYTEST) -m wheel tests/wheel $(ARGS)
 
 bench: $(VENV)/.built ## measure against Apache RocketMQ and a C echo server
 	$(PY) -m bench $(ARGS)

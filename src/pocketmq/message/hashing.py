@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 
+_OWN_CHARACTERS = 8
+
 
 def java_string_hash(text: str) -> int:
     """Return `String.hashCode()` of `text`: 31·h + unit over its UTF-16 units, as a signed i32."""
@@ -19,13 +21,23 @@ def tag_hash(tag: str) -> int:
 
 def key_hash(topic: str, key: str) -> int:
     """Return the hash that the key index stores for `topic#key`; never negative."""
-    value = abs(_signed(_continued(_hash_up_to_key(topic), key)))
+    # The unique keys of one producer differ in their last eight characters alone.
+    value = _hash_up_to(topic, key[:-_OWN_CHARACTERS])
+    own = key[-_OWN_CHARACTERS:]
+    if own.isascii():
+        for unit in own.encode():
+            value = 31 * value + unit
+    else:
+        value = _continued(value, own)
+    value &= 0xFFFFFFFF
+    if value & 0x8000_0000:
+        value = 0x1_0000_0000 - value
     return 0 if value == 0x8000_0000 else value
 
 
 @lru_cache(maxsize=4096)
-def _hash_up_to_key(topic: str) -> int:
-    return _continued(0, f"{topic}#")
+def _hash_up_to(topic: str, beginning: str) -> int:
+    return _continued(0, f"{topic}#{beginning}")
 
 
 def _continued(value: int, text: str) -> int:

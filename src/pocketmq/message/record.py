@@ -51,6 +51,9 @@ Writable: TypeAlias = "bytearray | mmap.mmap"
 HEAD = struct.Struct(">IIiiiqqiq")
 TAIL = struct.Struct(">iqi")
 LONG = struct.Struct(">q")
+SHORT = struct.Struct(">h")
+# Of a record of two IPv4 hosts: all that comes before the body.
+FIXED = struct.Struct(">IIiiiqqiq8sq8siqi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,33 +127,42 @@ def write_record_plain(
     written and the answer is minus the size. The host bits of `sys_flag` are set here. The size and
     magic are written last, so that a writer killed half-way leaves no record.
     """
-    topic_length = struct.pack(">H" if magic == MAGIC_V2 else ">B", len(topic))
-    hosts_bytes = len(born_host) + len(store_host)
-    size = record_size(magic, hosts_bytes, len(body), len(topic), len(properties))
-    if position + size + BLANK_BYTES_MIN > limit:
-        return -size
+    body_bytes, topic_bytes, properties_bytes = len(body), len(topic), len(properties)
     sys_flag &= ~(BORN_HOST_V6 | STORE_HOST_V6)
-    if len(born_host) == 20:
-        sys_flag |= BORN_HOST_V6
-    if len(store_host) == 20:
-        sys_flag |= STORE_HOST_V6
-    head = HEAD.pack(
-        size, magic, body_crc, queue_id, flag, queue_offset, log_offset, sys_flag, born_timestamp_ms
-    )
-    target[position + 8 : position + size] = b"".join(
-        (
-            head[8:],
-            born_host,
-            LONG.pack(store_timestamp_ms),
-            store_host,
-            TAIL.pack(reconsume_times, prepared_offset, len(body)),
-            body,
-            topic_length,
-            topic,
-            struct.pack(">h", len(properties)),
-            properties,
-        )
-    )
+    if magic == MAGIC_V1 and len(born_host) == len(store_host) == 8:
+        size = 91 + body_bytes + topic_bytes + properties_bytes
+        if position + size + BLANK_BYTES_MIN > limit:
+            return -size
+        head = FIXED.pack(
+            size, magic, body_crc, queue_id, flag, queue_offset, log_offset, sys_flag,
+            born_timestamp_ms, born_host, store_timestamp_ms, store_host, reconsume_times,
+            prepared_offset, body_bytes,
+        )  # fmt: skip
+        middle = b"%c%b%b" % (topic_bytes, topic, SHORT.pack(properties_bytes))
+    else:
+        hosts_bytes = len(born_host) + len(store_host)
+        size = record_size(magic, hosts_bytes, body_bytes, topic_bytes, properties_bytes)
+        if position + size + BLANK_BYTES_MIN > limit:
+            return -size
+        if len(born_host) == 20:
+            sys_flag |= BORN_HOST_V6
+        if len(store_host) == 20:
+            sys_flag |= STORE_HOST_V6
+        head = b"".join(
+            (
+                HEAD.pack(
+                    size, magic, body_crc, queue_id, flag, queue_offset, log_offset, sys_flag,
+                    born_timestamp_ms,
+                ),
+                born_host,
+                LONG.pack(store_timestamp_ms),
+                store_host,
+                TAIL.pack(reconsume_times, prepared_offset, body_bytes),
+            )
+        )  # fmt: skip
+        topic_length = struct.pack(">H" if magic == MAGIC_V2 else ">B", topic_bytes)
+        middle = topic_length + topic + SHORT.pack(properties_bytes)
+    target[position + 8 : position + size] = b"".join((head[8:], body, middle, properties))
     target[position : position + 8] = head[:8]
     return size
 

@@ -30,12 +30,14 @@ from pocketmq.message.flags import (
 )
 from pocketmq.message.hashing import key_hash, tag_hash
 from pocketmq.message.record import (
+    FIXED,
     HEAD,
     LONG,
     MAGIC_BLANK,
     MAGIC_V1,
     MAGIC_V2,
     RECORD_BYTES_MIN,
+    SHORT,
     Buffer,
 )
 
@@ -106,10 +108,14 @@ def scan_records_plain(
     for _ in range(count_max):
         if position >= limit:
             break
+        here = log_offset + position - start
+        size = _file_usual(data, position, limit, here, filed, keys)
+        if size:
+            position += size
+            continue
         size, body_at, body_bytes, _ = measure_record_plain(data, position, limit)
         if size == 0:
             return filed, bytes(keys), position, END_BLANK
-        here = log_offset + position - start
         if size < 0 or LONG.unpack_from(data, position + 28)[0] != here:
             return filed, bytes(keys), position, END_INVALID
         record = memoryview(data)[position : position + size]
@@ -117,6 +123,47 @@ def scan_records_plain(
         record.release()
         position += size
     return filed, bytes(keys), position, END_LIMIT
+
+
+def _file_usual(
+    data: Buffer, position: int, limit: int, here: int, filed: list[Filed], keys: bytearray
+) -> int:
+    """File a record of the kind that nearly all are of; return its size, 0 when it is another."""
+    if limit - position < RECORD_BYTES_MIN:
+        return 0
+    (
+        size, magic, _, queue_id, _, queue_offset, log_offset, sys_flag, _, _, store_ms, _, _, _,
+        body_bytes,
+    ) = FIXED.unpack_from(data, position)  # fmt: skip
+    end: int = position + size
+    topic_at = position + FIXED.size + body_bytes
+    if (
+        magic != MAGIC_V1
+        or sys_flag & (BORN_HOST_V6 | STORE_HOST_V6 | TRANSACTION_MASK)
+        or log_offset != here
+        or body_bytes < 0
+        or end > limit
+        or topic_at + 3 > end
+    ):
+        return 0
+    properties_at = topic_at + 1 + data[topic_at]
+    if data[topic_at] > 127 or properties_at + 2 > end:
+        return 0
+    (properties_bytes,) = SHORT.unpack_from(data, properties_at)
+    if properties_bytes < 0 or properties_at + 2 + properties_bytes != end:
+        return 0
+    topic = str(data[topic_at + 1 : properties_at], "utf-8", "replace")
+    tags, unique_key, key_list = _find_properties(bytes(data[properties_at + 2 : end]))
+    filed.append(
+        (topic, queue_id, queue_offset, here, size, tag_hash(tags) if tags else 0, store_ms)
+    )
+    if unique_key:
+        keys += KEY_ENTRY.pack(key_hash(topic, unique_key), here, store_ms)
+    if key_list:
+        for key in key_list.split(" "):
+            if key:
+                keys += KEY_ENTRY.pack(key_hash(topic, key), here, store_ms)
+    return end - position
 
 
 def _file(
@@ -140,19 +187,12 @@ def _file(
 
 
 def _find_properties(properties: bytes) -> tuple[str, str, str]:
-    tags = unique_key = keys = b""
+    found = {b"TAGS": "", b"UNIQ_KEY": "", b"KEYS": ""}
     for segment in properties.split(b"\x02"):
-        if segment.startswith(b"TAGS\x01"):
-            tags = segment[5:] or tags
-        elif segment.startswith(b"UNIQ_KEY\x01"):
-            unique_key = segment[9:] or unique_key
-        elif segment.startswith(b"KEYS\x01"):
-            keys = segment[5:] or keys
-    return (
-        str(tags, "utf-8", "replace"),
-        str(unique_key, "utf-8", "replace"),
-        str(keys, "utf-8", "replace"),
-    )
+        name, _, value = segment.partition(b"\x01")
+        if name in found and value:
+            found[name] = str(value, "utf-8", "replace")
+    return found[b"TAGS"], found[b"UNIQ_KEY"], found[b"KEYS"]
 
 
 if _speedups.has("records"):

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pocketmq.errors import ConnectionLost, MalformedFrame, ProtocolError, RpcTimeout
 from pocketmq.net.address import Address
+from pocketmq.net.burst import Burst
 from pocketmq.net.config import ListenConfig
 from pocketmq.net.turns import TakeTurn, TurnTransport
 from pocketmq.protocol.command import FLAG_ONEWAY, FLAG_RESPONSE, Body, Command
@@ -94,6 +95,8 @@ class Connection(asyncio.Protocol):
         self._writing_paused = False
         self._in_flight_paused = False
         self._closed = asyncio.get_running_loop().create_future()
+        self._answers: list[Body] = []
+        self.burst: Burst | None = None
         self.active = True
         self.peer = Address("", 0)
         self.local = Address("", 0)
@@ -134,6 +137,7 @@ class Connection(asyncio.Protocol):
         for task in list(self._tasks):
             task.cancel()
         self._kept.clear()
+        self._answers.clear()
         if not self._closed.done():
             self._closed.set_result(None)
         self._service.disconnected(self)
@@ -184,7 +188,20 @@ class Connection(asyncio.Protocol):
             else:
                 out.extend(reply)
         if out:
+            self._answer_all(out)
+
+    def _answer_all(self, out: list[Body]) -> None:
+        if self.burst is None:
             self.write(out)
+            return
+        if not self._answers:
+            self.burst.add(self)
+        self._answers += out
+
+    def write_answers(self) -> None:
+        """Send what was kept for the end of the round."""
+        if self._answers:
+            self.write(())
 
     def _keep(self, rest: bytes) -> None:
         needed = bytes_needed(rest)
@@ -265,6 +282,8 @@ class Connection(asyncio.Protocol):
         if transport is None:
             return
         self.active = True
+        if self._answers:
+            buffers, self._answers = [*self._answers, *buffers], []
         if len(buffers) == 1:
             transport.write(buffers[0])
         elif sum(map(len, buffers)) < _VECTORED_BYTES_MIN:
@@ -340,6 +359,7 @@ class Connection(asyncio.Protocol):
         """Close after what is already written has left."""
         if self._transport is not None:
             _log.info("connection closed peer=%s reason=%s", self.peer, reason)
+            self.write_answers()
             self._transport.close()
 
     def abort(self, reason: str) -> None:

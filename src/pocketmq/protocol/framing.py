@@ -27,6 +27,7 @@ from pocketmq.errors import FrameTooLarge, MalformedFrame
 from pocketmq.message.send_properties import scan_send_properties
 from pocketmq.protocol import headers
 from pocketmq.protocol.command import FLAG_RESPONSE, JSON, ROCKETMQ, Command
+from pocketmq.protocol.usual_sends import read_usual_send
 
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
 SEND_CODES: Final = frozenset((310, 320))
@@ -142,10 +143,26 @@ def parse_one(data: bytes, position: int, frame_bytes_max: int) -> Frame | None:
 def scan_frames_plain(data: bytes, position: int, frame_bytes_max: int) -> tuple[list[Frame], int]:
     """The regular frames of `data` from `position` on, and where the first other byte is.
 
-    The compiled twin stops before an incomplete frame and before any that is odd; this one leaves
-    every frame to `parse_one`.
+    The compiled twin stops before an incomplete frame and before any that is odd; this one knows
+    only sends and leaves every other frame to `parse_one`.
     """
-    return [], position
+    frames: list[Frame] = []
+    size = len(data)
+    while size - position >= 8:
+        length, word = _PREFIX.unpack_from(data, position)
+        start, end = position + 8, position + 4 + length
+        header_end = start + word  # a JSON header; of others this is far behind the end
+        if end > size or header_end > end or length + 4 > frame_bytes_max:
+            break
+        send = read_usual_send(data, start, header_end)
+        if send is None:
+            break
+        code, opaque, flag, language, version, fields = send
+        if flag & FLAG_RESPONSE:
+            break
+        frames.append((code, opaque, flag, JSON, language, version, None, fields, header_end, end))
+        position = end
+    return frames, position
 
 
 def bytes_needed(data: bytes) -> int:

@@ -43,7 +43,7 @@ LANGUAGES: Final = (
     "RUST",
     "NODE_JS",
 )
-_LANGUAGE_NUMBERS: Final = {name: number for number, name in enumerate(LANGUAGES)}
+LANGUAGE_NUMBERS: Final = {name: number for number, name in enumerate(LANGUAGES)}
 _LANGUAGE_UNKNOWN: Final = 7  # OTHER
 JSON_HEADER_BYTES_MAX: Final = 1024 * 1024
 """How long a JSON header may be. Nobody else is served while it is read."""
@@ -200,7 +200,7 @@ def _decode_lenient(data: bytes) -> Any:
 
 def _language(value: Any) -> int | None:
     if isinstance(value, str):
-        return _LANGUAGE_NUMBERS.get(value)
+        return LANGUAGE_NUMBERS.get(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(LANGUAGES):
         return value
     return None

@@ -136,13 +136,13 @@ def encode_send_reply_plain(
     else:
         if unique_key.translate(None, _PLAIN):
             return None
-        transaction = f'","transactionId":"{unique_key.decode()}' if unique_key else ""
         header = (
-            f'{{"code":{code},"extFields":{{"msgId":"{ids}","queueId":"{queue_id}",'
-            f'"queueOffset":"{queue_offset}{transaction}"{json_tail.decode()}}},"flag":1,'
-            f'"language":"PYTHON","opaque":{opaque},'
-            f'"serializeTypeCurrentRPC":"JSON","version":{version}}}'
-        ).encode()
+            b'{"code":%d,"extFields":{"msgId":"%b","queueId":"%d","queueOffset":"%d%b%b"%b},'
+            b'"flag":1,"language":"PYTHON","opaque":%d,"serializeTypeCurrentRPC":"JSON","version":%d}'
+        ) % (
+            code, ids.encode(), queue_id, queue_offset,
+            b'","transactionId":"' if unique_key else b"", unique_key, json_tail, opaque, version,
+        )  # fmt: skip
     size = len(header)
     return b"%b%b%b" % (
         (size + 4).to_bytes(4, "big"),

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from pocketmq.cli.own_tls import PASSWORD_VARIABLE, arguments_of, own_tls
 from pocketmq.cli.running import Processes
 from pocketmq.clock import SystemClock
 
@@ -35,8 +37,12 @@ PARENT_OPTION: Final = "--until-stdin-closes"
 class Child:
     """One `pocketmq` command, kept running from `start` to `stop`."""
 
-    def __init__(self, name: str, arguments: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, arguments: Sequence[str], secrets: Mapping[str, str] | None = None
+    ) -> None:
+        """`secrets` are variables of its environment, which other users cannot see."""
         self._name = name
+        self._environment = {**os.environ, **(secrets or {})}
         self._arguments = (*arguments, PARENT_OPTION)
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -71,7 +77,9 @@ class Child:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pocketmq", *self._arguments, stdin=asyncio.subprocess.PIPE
+            *(sys.executable, "-m", "pocketmq", *self._arguments),
+            stdin=asyncio.subprocess.PIPE,
+            env=self._environment,
         )
         return self._process
 
@@ -101,9 +109,14 @@ def exporter_of(config: BrokerConfig, address: str) -> Child | None:
         return None
     host = metrics.host or config.listen.host
     _log.info("metrics at http://%s:%d/metrics", host, metrics.port)
+    tls = own_tls(config.listen)
     return Child(
         "exporter",
-        ("exporter", "--broker", address, "--host", host, "--port", str(metrics.port)),
+        (
+            *("exporter", "--broker", address, "--host", host, "--port", str(metrics.port)),
+            *([] if tls is None else arguments_of(tls)),
+        ),
+        {} if tls is None or not tls.key_password else {PASSWORD_VARIABLE: tls.key_password},
     )
 
 

@@ -17,11 +17,12 @@ import click
 
 from pocketmq.cli import terminal
 from pocketmq.cli.completing import complete_name_server
+from pocketmq.cli.own_tls import PASSWORD_VARIABLE
 from pocketmq.errors import ConfigError, PocketMQError
 
 if TYPE_CHECKING:
     from pocketmq.admin import Admin
-    from pocketmq.client.config import ClientConfig
+    from pocketmq.client.config import ClientConfig, TlsConfig
 
 T = TypeVar("T")
 
@@ -78,6 +79,21 @@ _identity_options = (
         expose_value=False,
         help="Connect by TLS, trusting the system's authorities.",
     ),
+    *(
+        click.option(
+            f"--tls-{what}",
+            metavar="FILE",
+            envvar=f"POCKETMQ_TLS_{what.upper()}",
+            callback=_remember,
+            expose_value=False,
+            help=f"{help_text}; else POCKETMQ_TLS_{what.upper()}.",
+        )
+        for what, help_text in (
+            ("authorities", "The same, trusting the authorities in this PEM file"),
+            ("certificate", "The same, showing this certificate where one is asked for"),
+            ("key", "Its private key"),
+        )
+    ),
 )
 watch_option = click.option(
     "--watch",
@@ -128,9 +144,23 @@ def client_config(nameserver: str | None, **settings: Any) -> ClientConfig:
     return ClientConfig(
         parse_name_servers(name_server_of(nameserver)),
         credentials=credentials,
-        tls=bool(_remembered("tls")),
+        tls=_tls(),
         **{"call_timeout_ms": CALL_TIMEOUT_MS, **settings},
     )
+
+
+def _tls() -> TlsConfig | bool:
+    from pocketmq.client.config import TlsConfig
+
+    config = TlsConfig(
+        authorities=_remembered("tls_authorities") or "",
+        certificate=_remembered("tls_certificate") or "",
+        key=_remembered("tls_key") or "",
+        key_password=os.environ.get(PASSWORD_VARIABLE, ""),
+    )
+    if config.key and not config.certificate:
+        raise ConfigError("--tls-key belongs to a --tls-certificate; give both")
+    return config if config.authorities or config.certificate else bool(_remembered("tls"))
 
 
 def ask(nameserver: str | None, question: Callable[[Admin], Awaitable[T]]) -> T:

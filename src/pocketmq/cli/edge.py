@@ -15,6 +15,7 @@ from pocketmq.cli.configuring import Flags, configured
 from pocketmq.cli.connecting import DEFAULT_NAME_SERVER
 from pocketmq.cli.logs import set_up_logs
 from pocketmq.cli.running import Processes, run, serve
+from pocketmq.client.config import TlsConfig
 from pocketmq.console.config import ConsoleConfig
 from pocketmq.console.listening import exposure_problem, listen, url_of
 from pocketmq.edge.config import EdgeConfig
@@ -110,9 +111,15 @@ def check_installed() -> None:
 
 
 async def start_beside(
-    processes: Processes, resolved: Resolved, name_servers: str, options: dict[str, Any]
+    processes: Processes,
+    resolved: Resolved,
+    name_servers: str,
+    options: dict[str, Any],
+    tls: TlsConfig | None = None,
 ) -> str:
     """Start the console as a child of `up`; return its address, "" when there is none.
+
+    `tls` tells how to speak with servers that take nothing else.
 
     What is wrong with the console is a warning, as the broker runs without it; but a port that
     somebody asked for and that is busy is an error.
@@ -139,6 +146,12 @@ async def start_beside(
 
     settings = {f"console.{one.path}": show(one.default) for one in settings_of(config)}
     settings["edge.name_servers"] = name_servers
+    if tls is not None:
+        settings["edge.tls"] = show(True)
+        settings |= {
+            f"edge.tls_{name}": getattr(tls, name)
+            for name in ("authorities", "certificate", "key", "key_password")
+        }
     document = {
         "settings": settings,
         "log_format": options["log_format"],

@@ -18,6 +18,7 @@ from pocketmq.cli.commands import Noun
 from pocketmq.cli.configuring import Flags, configured
 from pocketmq.cli.connecting import name_server_of
 from pocketmq.cli.logs import Format, set_up_logs
+from pocketmq.cli.own_tls import own_tls
 from pocketmq.cli.running import Processes, run, serve
 from pocketmq.errors import ListenFailed
 from pocketmq.settings import Entry, Resolved
@@ -252,7 +253,8 @@ async def _start_both(processes: Processes, resolved: Resolved, options: dict[st
     config = replace(broker_config, registration=replace(registration, name_servers=known_to))
     address = await _start_broker(processes, config)
     rows = [("name server", name_server), *_broker_rows(config, address, options)]
-    console = await start_beside(processes, resolved, _reachable(name_server), options)
+    tls = own_tls(broker_config.listen)
+    console = await start_beside(processes, resolved, _reachable(name_server), options, tls)
     if console:
         rows.append(("console", console))
     _ready(rows, _try_hello(name_server), options)

@@ -27,7 +27,8 @@ class TlsConfig:
     """How connections are encrypted. Every connection of a client is, or none is."""
 
     authorities: str = ""
-    """PEM file with the authorities to trust; the system's when empty."""
+    """PEM file with the authorities to trust; the system's when empty. A server's own certificate
+    may stand in it as well, whoever signed it."""
     certificate: str = ""
     """PEM file with the client's own certificate chain, if the servers ask for one."""
     key: str = ""
@@ -48,6 +49,7 @@ class TlsConfig:
         context.verify_mode = ssl.CERT_REQUIRED if self.verify else ssl.CERT_NONE
         try:
             if self.authorities:
+                context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
                 context.load_verify_locations(self.authorities)
             if self.certificate:
                 password = self.key_password or None

@@ -6,6 +6,7 @@ import logging
 import socket
 
 from pocketmq.admin import Admin
+from pocketmq.client.config import TlsConfig
 from pocketmq.clock import Clock
 from pocketmq.console.config import ConsoleConfig
 from pocketmq.console.server import ConsoleServer
@@ -31,7 +32,7 @@ class EdgeApp:
         credentials = (
             Credentials(config.access_key, config.secret_key) if config.access_key else None
         )
-        self._admin = Admin(config.name_servers, credentials=credentials, tls=config.tls)
+        self._admin = Admin(config.name_servers, credentials=credentials, tls=_tls(config))
         collector = Collector(admin=self._admin)
         self._server = ConsoleServer(
             console,
@@ -59,3 +60,11 @@ class EdgeApp:
         """Let requests finish and close all connections."""
         await self._server.stop()
         await self._admin.close()
+
+
+def _tls(config: EdgeConfig) -> TlsConfig | bool:
+    if not (config.tls and (config.tls_authorities or config.tls_certificate)):
+        return config.tls
+    return TlsConfig(
+        config.tls_authorities, config.tls_certificate, config.tls_key, config.tls_key_password
+    )

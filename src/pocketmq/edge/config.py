@@ -17,3 +17,7 @@ class EdgeConfig:
     access_key: str = setting("", "Signs requests, where brokers ask for that.")
     secret_key: str = setting("", "Belongs to the access key.")
     tls: bool = setting(False, "Speak TLS with name servers and brokers.")
+    tls_authorities: str = setting("", "PEM file with authorities to trust, if not the system's.")
+    tls_certificate: str = setting("", "PEM file with a certificate, where servers ask for one.")
+    tls_key: str = setting("", "PEM file with its private key.")
+    tls_key_password: str = setting("", "Password of that key.")

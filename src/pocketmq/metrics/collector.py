@@ -50,9 +50,9 @@ class Collector:
     ) -> None:
         self._owns = admin is None
         if admin is None:
-            # An Admin wants a name server; one that only asks a broker never speaks to it.
-            known_to = broker if broker is not None else name_servers
-            admin = Admin(known_to, credentials=credentials)
+            if broker is not None and not isinstance(name_servers, ClientConfig):
+                name_servers = broker  # an Admin wants one; that only asks a broker never uses it
+            admin = Admin(name_servers, credentials=credentials)
         self._admin = admin
         self._broker = broker
         self._running: asyncio.Task[Samples] | None = None

@@ -10,7 +10,7 @@ import pytest
 
 from pocketmq.cli.commands import Verb
 from pocketmq.cli.connecting import asking, client_config, confirm, run_client
-from pocketmq.client.config import ClientConfig
+from pocketmq.client.config import ClientConfig, TlsConfig
 from pocketmq.errors import ConfigError
 
 
@@ -51,6 +51,17 @@ def test_who_asks_is_an_option_or_the_environments(monkeypatch: pytest.MonkeyPat
     assert credentials is not None
     assert (credentials.access_key, credentials.secret_key) == ("you", "hush")
     assert config_of("--tls").tls is True
+
+
+def test_a_private_authority_and_a_certificate_are_options_or_the_environments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert config_of("--tls-authorities", "ca.pem").tls == TlsConfig("ca.pem")
+    with pytest.raises(ConfigError, match="--tls-certificate; give both"):
+        config_of("--tls-key", "key.pem")
+    monkeypatch.setenv("POCKETMQ_TLS_CERTIFICATE", "own.pem")
+    monkeypatch.setenv("POCKETMQ_TLS_KEY_PASSWORD", "hush")
+    assert config_of("--tls-key", "key.pem").tls == TlsConfig("", "own.pem", "key.pem", "hush")
 
 
 def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,7 +138,8 @@ def encode_send_reply_plain(
             return None
         header = (
             b'{"code":%d,"extFields":{"msgId":"%b","queueId":"%d","queueOffset":"%d%b%b"%b},'
-            b'"flag":1,"language":"PYTHON","opaque":%d,"serializeTypeCurrentRPC":"JSON","version":%d}'
+            b'"flag":1,"language":"PYTHON","opaque":%d,'
+            b'"serializeTypeCurrentRPC":"JSON","version":%d}'
         ) % (
             code, ids.encode(), queue_id, queue_offset,
             b'","transactionId":"' if unique_key else b"", unique_key, json_tail, opaque, version,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from tests.compat.models.stage import Stage, bodies, numbered, tried_with
 from tests.support.clients import raw
 
+GIVEN_UP = "TRANS_CHECK_MAX_TIME_TOPIC"
+IMMUNE_SECONDS = 8
+
 
 @tried_with("transactions", not_apache="a commit that arrives twice is delivered twice")
 def test_only_what_was_committed_is_delivered_by_the_producer_or_when_asked(stage: Stage) -> None:
@@ -68,3 +71,47 @@ def test_another_producer_of_the_group_answers_for_one_that_has_gone(stage: Stag
     stays.stop_consumer(topic)
 
     assert bodies(received) == orphans[:3]
+
+
+@tried_with(
+    "transactions",
+    slow=True,
+    not_apache="it counts rounds in which it does not ask, and asks about what has ended",
+)
+def test_what_nobody_decides_is_given_up_and_an_immune_message_is_asked_about_later(
+    stage: Stage,
+) -> None:
+    with stage.alone(transactionCheckMax="3") as alone:
+        driver, topic = alone.driver(), alone.topic("undecided")
+        producer = {"name": f"{topic}-p", "topic": topic}
+        checks = {"immune": ["commit"]}
+        driver.start_consumer(topic, topic, topic)
+        driver.request("start_transactions", group=f"{topic}_p", checks=checks, **producer)
+        messages = [
+            {"body": "lost", "local": "unknown"},
+            {
+                "body": "immune",
+                "local": "unknown",
+                "properties": {"CHECK_IMMUNITY_TIME_IN_SECONDS": str(IMMUNE_SECONDS)},
+            },
+            {"body": "fine", "local": "commit"},
+        ]
+        driver.request("transact", messages=messages, **producer)
+        driver.wait_for(topic, 2)
+        raw.wait_until(
+            lambda: raw.stored(alone.cluster.broker, GIVEN_UP, 1) == 1, 30, "one that is given up"
+        )
+        asked = driver.wait_for(producer["name"], 5, seconds=2)
+        driver.request("stop_transactions", name=producer["name"])
+        driver.stop_consumer(topic)
+        heard = driver.received(topic)
+
+    assert [m["body"] for m in sorted(heard, key=lambda each: each["heard_ms"])] == [
+        "fine",
+        "immune",
+    ]
+    assert bodies(asked) == ["immune", "lost", "lost", "lost"], "as often as transactionCheckMax"
+    (immune,) = [message for message in asked if message["body"] == "immune"]
+    assert immune["heard_ms"] - immune["born_ms"] >= 1000 * IMMUNE_SECONDS
+    first_lost = min(message["heard_ms"] for message in asked if message["body"] == "lost")
+    assert first_lost < immune["heard_ms"], "it does not wait behind the immune one"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def test_a_page_shows_what_it_should_in_both_colours_and_on_a_phone(
     address, expected = PAGES[name]
     tab.go(address.format(**shared_stage.ids))
     tab.see(expected)
+    unfilled = re.findall(r"\{[a-z_]+\}", tab.page.locator("body").inner_text())
+    assert not unfilled, "a text was shown without its values"
     tab.picture(f"{name}-light")
     findings = tab.findings(axe)
     with tab.in_the_dark():

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { t } from "../text.js";
-import { html, useEffect, useId, useState } from "../view.js";
+import { html, useEffect, useId, useRef, useState } from "../view.js";
 
 export function Field({ label, help, wrong, whole = false, children }) {
   const id = useId();
@@ -82,10 +82,18 @@ export function Name({ kind, label, value, onValue, help, all = false, ...more }
 /** A box that filters a list, telling its text only once the typing rests. */
 export function Search({ value, onValue, label }) {
   const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
+  const given = useRef(value);
+  useEffect(() => {
+    if (given.current === value) return; // what is typed meanwhile stays
+    given.current = value;
+    setText(value);
+  }, [value]);
   useEffect(() => {
     if (text === value) return undefined;
-    const timer = setTimeout(() => onValue(text), 200);
+    const timer = setTimeout(() => {
+      given.current = text;
+      onValue(text);
+    }, 200);
     return () => clearTimeout(timer);
   }, [text]);
   return html`<input type="search" data-search placeholder=${label} aria-label=${label} value=${text}

@@ -39,7 +39,7 @@ function Task({ task }) {
     const timer = setInterval(() => get(at`/tasks/${task.id}`).then(noteTask, () => clearInterval(timer)), ASK_MS);
     return () => clearInterval(timer);
   }, [task.id, running]);
-  const words = task.total === null ? t("tasks.done", { done: count(task.done) }) : t("tasks.of", { done: count(task.done), total: count(task.total) });
+  const words = task.total === null ? t("tasks.so_far", { done: count(task.done) }) : t("tasks.of", { done: count(task.done), total: count(task.total) });
   return html`<div class="stack task">
     <div class="row"><strong>${t("tasks.redrive", { about: task.about })}</strong><${Badge} tone=${TONES[task.state]}>${t(`tasks.${task.state}`)}<//>
       <span class="soft">${words}${task.failed > 0 ? ` · ${t("tasks.failures", { count: count(task.failed) })}` : ""}</span>

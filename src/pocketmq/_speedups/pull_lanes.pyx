@@ -9,6 +9,7 @@ means, in `PullHandler`, who gets all that is different.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy
 
 from .answers cimport PULL_HEAD_BYTES_MAX, PullHead, put_pull_head
@@ -28,6 +29,15 @@ cdef enum:
     KEY_BYTES_MAX = 1024
     ABSENT = 0xFFFF
     PIECES_WANTED = RECORDS_MAX + 1
+    ANSWERS_MAX = 1024  # in one turn; what is beyond is left to `PullHandler`
+
+
+cdef struct Answer:
+    uint8_t head[PULL_HEAD_BYTES_MAX]
+    Py_ssize_t head_size
+    Py_ssize_t total
+    Py_ssize_t first_piece
+    Py_ssize_t piece_count
 
 
 cdef class PullLane:
@@ -71,8 +81,13 @@ cdef class PullLanes:
     cdef int64_t broker_id
     cdef int version
     cdef list used
-    cdef bytes unsent
+    cdef list held
     cdef int64_t recent_entries, entries_max
+    # The answers of a turn.
+    cdef Answer* answers
+    cdef Py_ssize_t answer_count, answers_room
+    cdef Piece* pieces
+    cdef Py_ssize_t piece_count, pieces_room
 
     def __init__(self, dict by_key, find, Py_ssize_t frame_bytes_max, int64_t broker_id, int version):
         self.by_key = by_key
@@ -81,7 +96,11 @@ cdef class PullLanes:
         self.broker_id = broker_id
         self.version = version
         self.used = []
-        self.unsent = b""
+        self.held = []
+
+    def __dealloc__(self):
+        free(self.answers)
+        free(self.pieces)
 
     def take_turn(self, list items, tuple where, tuple limits):
         """Answer what is plain of (owner, bytes or what else is left, answers to write before).
@@ -89,13 +108,17 @@ cdef class PullLanes:
         `where` is (first log offset kept, log end, recent from, hot from, how many of a queue's
         newest entries are in memory for sure, how many entries a filter passes at most), `limits`
         as for `answer_pull`. Return (what is left to do, as `items`; the lanes that were used).
+
+        All is looked up before the first answer goes out: answers right behind one another find
+        their client awake.
         """
         cdef list left = []
+        cdef list served = []
         cdef list used
         cdef Search search
         cdef Bounds bounds
         cdef bytes data
-        cdef Py_ssize_t position, length, size
+        cdef Py_ssize_t position, length, size, first
         cdef PullLane lane
         (
             search.log_min, search.log_end, search.recent_from, search.hot_from,
@@ -105,6 +128,7 @@ cdef class PullLanes:
             bounds.count_max, bounds.count_recent, bounds.bytes_recent, bounds.count_old,
             bounds.bytes_old,
         ) = limits
+        self.answer_count = self.piece_count = 0
         try:
             for item in items:
                 owner, arrived, answers = item
@@ -114,11 +138,11 @@ cdef class PullLanes:
                 data = <bytes>arrived
                 size = PyBytes_GET_SIZE(data)
                 position = 0
-                self.unsent = b""
-                while position < size and not self.unsent:
-                    length = self.answer(
+                first = self.answer_count
+                while position < size and self.answer_count < ANSWERS_MAX:
+                    length = self.prepare(
                         <const uint8_t*>PyBytes_AS_STRING(data) + position, size - position,
-                        owner.descriptor, &search, &bounds,
+                        &search, &bounds,
                     )
                     if length == 0:
                         break
@@ -127,24 +151,26 @@ cdef class PullLanes:
                     left.append(item)
                     continue
                 owner.active = True
-                if position < size:
-                    left.append((owner, data[position:], self.unsent))
-                elif self.unsent:
-                    left.append((owner, None, self.unsent))
+                served.append((
+                    owner, None if position == size else data[position:], first, self.answer_count
+                ))
+            for owner, rest, first, last in served:
+                unsent = self.send(owner.descriptor, first, last)
+                if unsent or rest is not None:
+                    left.append((owner, rest, unsent))
         finally:
             used, self.used = self.used, []
             for lane in used:
                 # A reference would keep a file mapped.
                 lane.entries = lane.log = None
+            self.held.clear()
         return left, used
 
-    cdef Py_ssize_t answer(
-        self, const uint8_t* p, Py_ssize_t size, int socket, Search* search, const Bounds* bounds,
+    cdef Py_ssize_t prepare(
+        self, const uint8_t* p, Py_ssize_t size, Search* search, const Bounds* bounds,
     ) except -1:
-        """Answer the frame at `p`; return its bytes, or 0 when it is left to `PullHandler`.
-
-        What the socket does not take is in `unsent`.
-        """
+        """Prepare the answer to the frame at `p`; return the frame's bytes, or 0 when it is left to
+        `PullHandler`."""
         cdef Head head
         cdef PullAsk ask
         cdef int serialization = 0
@@ -183,7 +209,7 @@ cdef class PullLanes:
                     return 0
             if not lane.choice.search(search, &narrowed, lane.log):
                 return 0
-            self.send(lane, socket, serialization, <int>head.opaque, ask.queue_offset, search)
+            self.put_answer(lane, serialization, <int>head.opaque, ask.queue_offset, search)
         finally:
             PyBuffer_Release(&entries)
             PyBuffer_Release(&log)
@@ -215,21 +241,21 @@ cdef class PullLanes:
             lane.entries, lane.position, lane.last, lane.log, lane.log_start, lane.first, lane.end, _,
         ) = place
         lane.place_offset = queue_offset
+        self.held.append(lane.log)
         return True
 
-    cdef int send(
-        self, PullLane lane, int socket, int serialization, int opaque, int64_t queue_offset,
+    cdef int put_answer(
+        self, PullLane lane, int serialization, int opaque, int64_t queue_offset,
         const Search* search,
     ) except -1:
-        """Write the answer: its head, and the records from where they lie."""
+        """Note an answer: its head, and where its records lie."""
         cdef PullHead head
-        cdef uint8_t head_bytes[PULL_HEAD_BYTES_MAX]
-        cdef Piece pieces[PIECES_WANTED]
+        cdef Answer* answer
+        cdef Piece* piece
         cdef const uint8_t* p
-        cdef uint8_t* out
-        cdef Py_ssize_t total, sent
-        cdef int count = 1, i
-        cdef bytes unsent
+        cdef int i
+        self.make_room(search.count)
+        answer = &self.answers[self.answer_count]
         head.serialization = serialization
         head.opaque = opaque
         head.next_offset = queue_offset + search.passed
@@ -240,31 +266,66 @@ cdef class PullLanes:
         head.remark = <const uint8_t*>b"FOUND"
         head.remark_size = 5
         head.version = self.version
-        pieces[0].p = head_bytes
-        pieces[0].size = put_pull_head(head_bytes, &head, search.total)
-        total = pieces[0].size + search.total
+        answer.head_size = put_pull_head(answer.head, &head, search.total)
+        answer.first_piece = self.piece_count
+        piece = NULL
         for i in range(search.count):
             p = search.log + (search.offsets[i] - search.log_start)
-            if pieces[count - 1].p + pieces[count - 1].size == p:
-                pieces[count - 1].size += search.sizes[i]
+            if piece != NULL and piece.p + piece.size == p:
+                piece.size += search.sizes[i]
             else:
-                pieces[count].p = p
-                pieces[count].size = search.sizes[i]
-                count += 1
-        sent = max(send_pieces(socket, pieces, count), 0)
-        if sent == total:
-            return 0
-        unsent = PyBytes_FromStringAndSize(NULL, total - sent)
-        out = <uint8_t*>PyBytes_AS_STRING(unsent)
-        for i in range(count):
-            if sent >= pieces[i].size:
-                sent -= pieces[i].size
-                continue
-            memcpy(out, pieces[i].p + sent, pieces[i].size - sent)
-            out += pieces[i].size - sent
-            sent = 0
-        self.unsent = unsent
+                piece = &self.pieces[self.piece_count]
+                piece.p = p
+                piece.size = search.sizes[i]
+                self.piece_count += 1
+        answer.piece_count = self.piece_count - answer.first_piece
+        answer.total = answer.head_size + search.total
+        self.answer_count += 1
         return 0
+
+    cdef int make_room(self, Py_ssize_t pieces) except -1:
+        """Let one more answer fit, of so many pieces."""
+        cdef void* grown
+        if self.answer_count == self.answers_room:
+            grown = realloc(self.answers, (self.answers_room * 2 + 16) * sizeof(Answer))
+            if grown == NULL:
+                raise MemoryError
+            self.answers = <Answer*>grown
+            self.answers_room = self.answers_room * 2 + 16
+        if self.piece_count + pieces > self.pieces_room:
+            grown = realloc(self.pieces, (self.pieces_room * 2 + pieces) * sizeof(Piece))
+            if grown == NULL:
+                raise MemoryError
+            self.pieces = <Piece*>grown
+            self.pieces_room = self.pieces_room * 2 + pieces
+        return 0
+
+    cdef bytes send(self, int socket, Py_ssize_t first, Py_ssize_t last):
+        """Write these answers, records from where they lie; return what the socket does not take."""
+        cdef Piece pieces[PIECES_WANTED]
+        cdef Answer* answer
+        cdef Py_ssize_t sent, number
+        cdef int count, i
+        cdef list unsent = []
+        for number in range(first, last):
+            answer = &self.answers[number]
+            count = 1 + answer.piece_count
+            pieces[0].p = answer.head
+            pieces[0].size = answer.head_size
+            memcpy(&pieces[1], &self.pieces[answer.first_piece], answer.piece_count * sizeof(Piece))
+            sent = 0 if unsent else max(send_pieces(socket, pieces, count), 0)
+            if sent < answer.total:
+                for i in range(count):
+                    if sent < pieces[i].size:
+                        unsent.append(
+                            PyBytes_FromStringAndSize(
+                                <const char*>pieces[i].p + sent, pieces[i].size - sent
+                            )
+                        )
+                        sent = 0
+                    else:
+                        sent -= pieces[i].size
+        return b"".join(unsent)
 
 
 cdef Py_ssize_t read_plain(

@@ -1,4 +1,7 @@
-"""kill -9 of a broker whose queues are popped in order or keep whole batches: no gap, no swap."""
+"""kill -9 of a broker that is popped in order, keeps whole batches, or places of broadcasts.
+
+Nothing is missing afterwards, and nothing is out of its place.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ from tests.support.waiting import until
 
 from pocketmq.clock import SystemClock
 from pocketmq.message.batch import decode_batch
-from pocketmq.protocol.codes import RequestCode
+from pocketmq.message.positions import QueueOffset
+from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import Command
+from pocketmq.protocol.requests.pull import PullRequest
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(120)]
 
@@ -96,3 +101,31 @@ async def test_whole_batches_are_whole_after_a_kill_and_offsets_go_on(
             for message in await pull_all(peer, "B")
         ]
         assert found == wanted
+
+
+async def test_a_broadcasting_member_goes_on_where_it_was_written_down(tmp_path: Path) -> None:
+    async def pull(peer: Peer, offset: int) -> Command:
+        request = PullRequest(
+            "g", "T", 0, QueueOffset(offset), 32, 4, QueueOffset(0), 0, "*", 0, "TAG",
+            request_source=1, proxy_client_id="member",
+        )  # fmt: skip
+        return await peer.call(RequestCode.PULL_MESSAGE, request)
+
+    async with broker_process(tmp_path, **QUICK) as broker, connected(broker, "proxy") as (peer,):
+        for body in LETTERS:
+            assert (await peer.send("T", body)).code == 0
+        assert (await pull(peer, 3)).code == 0
+        offsets = tmp_path / "store" / "config" / "consumerOffset.json"
+        await until(
+            lambda: (
+                offsets.exists()
+                and re.search(rb'"T@g@broadcast":{[^}]*0:3\b', offsets.read_bytes()) is not None
+            ),
+            15,
+        )
+        broker.kill()
+    async with broker_process(tmp_path) as broker, connected(broker, "proxy") as (peer,):
+        moved = await pull(peer, -1)
+        assert (moved.code, moved.remark) == (ResponseCode.PULL_OFFSET_MOVED, "OFFSET_RESET")
+        answer = await pull(peer, int(moved.fields["nextBeginOffset"]))
+        assert bodies(answer) == LETTERS[3:]

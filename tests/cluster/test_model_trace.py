@@ -107,6 +107,20 @@ async def test_one_query_tells_the_life_of_a_message(tmp_path: Path) -> None:
         assert await life_of(peer, "nothing") == []
 
 
+async def test_the_topic_of_a_message_nobody_traced_is_found_among_hundreds(
+    tmp_path: Path,
+) -> None:
+    async with local_broker(tmp_path) as app, connected(app, "one") as (peer,):
+        for number in range(300):
+            own = props(UNIQ_KEY=f"U{number}", KEYS="of-all")
+            assert (await peer.send(f"T{number}", b"body", 0, own)).code == 0
+        app.running.dispatch.drain()
+        for number in (0, 150, 299):
+            (stored,) = await life_of(peer, f"U{number}")
+            assert (stored[0], stored[3], stored[4]) == ("Pub", "store@b", f"T{number}")
+        assert len(await life_of(peer, "of-all")) == 64, "a key of many messages is no life"
+
+
 async def test_the_life_goes_on_in_retry_topics(tmp_path: Path) -> None:
     clock = ManualClock(START_MS)
     async with local_broker(tmp_path, clock) as app, connected(app, "one") as (peer,):

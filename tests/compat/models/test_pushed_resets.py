@@ -37,8 +37,11 @@ def by_hand(stage: Stage, topic: str, moment_ms: int) -> None:
     assert re.findall(r"\}\s*:\s*(\d+)", body.decode()) == ["2"] * 4
 
 
-def hear_again(stage: Stage, reset: Reset) -> None:
-    """A consumer that is online hears once more what came after a moment, and only that."""
+def hear_again(stage: Stage, reset: Reset) -> tuple[str, int]:
+    """A consumer that is online hears once more what came after a moment, and only that.
+
+    Returns the topic, which is its group's name too, and the moment.
+    """
     driver, topic = stage.driver(), stage.topic("told")
     between_ms = send_two_waves(driver, topic)
     driver.start_consumer(topic, topic, topic)
@@ -56,6 +59,7 @@ def hear_again(stage: Stage, reset: Reset) -> None:
     if stage.peer is not CPP:  # which does not wait
         assert untouched == len(EARLY + LATE), "the consumer is told; the broker moves nothing"
     assert bodies(received) == sorted(EARLY + LATE + LATE)
+    return topic, between_ms
 
 
 def until_committed(stage: Stage, topic: str, count: int) -> None:
@@ -65,33 +69,23 @@ def until_committed(stage: Stage, topic: str, count: int) -> None:
 
 
 @tried_with("reset", slow=True)
-def test_a_consumer_that_is_told_by_mqadmin_goes_back(stage: Stage) -> None:
+def test_mqadmin_has_an_online_consumer_told_and_an_absent_one_put_back(stage: Stage) -> None:
     with stage.alone(**PUSHED) as alone:
-        hear_again(alone, by_mqadmin)
-
-
-@tried_with("reset", peers=[GO, CPP], slow=True)
-def test_a_consumer_that_is_told_goes_back(stage: Stage) -> None:
-    with stage.alone(**PUSHED) as alone:
-        hear_again(alone, by_hand)
-
-
-@tried_with("reset", slow=True)
-def test_mqadmin_puts_back_a_group_that_nobody_can_be_told_of(stage: Stage) -> None:
-    with stage.alone(**PUSHED) as alone:
-        driver, topic = alone.driver(), alone.topic("absent")
-        between_ms = send_two_waves(driver, topic)
-        driver.start_consumer(topic, topic, topic)
-        driver.wait_for(topic, len(EARLY + LATE))
-        driver.stop_consumer(topic)
+        topic, between_ms = hear_again(alone, by_mqadmin)
         alone.wait_until_joined(topic, 0)
         with pytest.raises(raw.CallRefused) as refused:
             by_hand(alone, topic, between_ms)
         by_mqadmin(alone, topic, between_ms)
-        again = f"{topic}-again"
+        driver, again = alone.driver(), f"{topic}-again"
         driver.start_consumer(again, topic, topic)
         received = driver.wait_for(again, len(LATE) + 1, seconds=3)
         driver.stop_consumer(again)
 
         assert refused.value.code == NOT_ONLINE
         assert bodies(received) == sorted(LATE)
+
+
+@tried_with("reset", peers=[GO, CPP], slow=True)
+def test_a_consumer_that_is_told_goes_back(stage: Stage) -> None:
+    with stage.alone(**PUSHED) as alone:
+        hear_again(alone, by_hand)

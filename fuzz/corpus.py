@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.support.golden_wire import session_frames, session_names
 
+from fuzz.pulls import seeds as seeds_of_pulls
 from fuzz.sends import seeds as seeds_of_sends
 from pocketmq.protocol import framing
 from pocketmq.protocol.command import JSON, ROCKETMQ, Command
@@ -37,6 +38,7 @@ def corpus() -> dict[str, list[bytes]]:
         "registrations": registrations,
         "properties": properties,
         "sends": seeds_of_sends(),
+        "pulls": seeds_of_pulls(),
         **_bodies_java_wrote(),
     }
 

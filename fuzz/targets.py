@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fuzz.mutation import mutate
+from fuzz.pulls import check_pulls, mutate_pull
 from fuzz.sends import check_sends, mutate_send
 from pocketmq import _speedups
 from pocketmq.client.codecs import HessianCodec, JavaCodec
@@ -244,4 +245,5 @@ TARGETS = (
     Target("java-bodies", mutate, check_java_body, (BodyUndecodable,)),
     Target("hessian-bodies", mutate, check_hessian_body, (BodyUndecodable,)),
     *((Target("sends", mutate_send, check_sends, ()),) if _speedups.has("sends") else ()),
+    *((Target("pulls", mutate_pull, check_pulls, ()),) if _speedups.has("pull_lanes") else ()),
 )

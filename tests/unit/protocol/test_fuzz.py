@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from fuzz import sends
+from fuzz import pulls, sends
 from fuzz.corpus import corpus
 from fuzz.targets import TARGETS, Target
 
@@ -24,7 +24,7 @@ def test_damaged_input_causes_only_the_listed_exceptions(target: Target) -> None
             target.check(target.mutate(source, source.choice(seeds), seeds))
         except target.allowed:
             refused += 1
-    assert refused or target.name in ("properties", "sends")
+    assert refused or target.name in ("properties", "sends", "pulls")
 
 
 @pytest.mark.skipif(not _speedups.has("sends"), reason="the leaf `sends` is not compiled")
@@ -44,3 +44,9 @@ def test_seeds_are_mostly_sound(target: Target) -> None:
         except target.allowed:
             continue
     assert accepted >= len(seeds) * 0.5
+
+
+@pytest.mark.skipif(not _speedups.has("pull_lanes"), reason="the leaf `pull_lanes` is not compiled")
+def test_the_leaf_answers_the_seeds_of_pulls_whole() -> None:
+    for seed in pulls.seeds():
+        assert pulls.bytes_taken(seed) == len(seed)

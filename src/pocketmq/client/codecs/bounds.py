@@ -56,6 +56,11 @@ class Budget:
         """End a value inside another."""
         self._depth -= 1
 
+    @property
+    def is_outermost(self) -> bool:
+        """Whether the value being read is in no other."""
+        return self._depth == 1
+
 
 class References:
     """The values of a stream that later parts may refer to, by number, and what each cost."""

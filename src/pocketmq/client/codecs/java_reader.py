@@ -105,6 +105,8 @@ class _Reader:
         self._budget.spend(1)
         kind = self._unsigned(1)
         while kind == RESET:
+            if not self._budget.is_outermost:
+                raise BodyUndecodable(f"references are reset within a value at {self.position - 1}")
             self._known.clear()
             kind = self._unsigned(1)
         read = self._READERS.get(kind)

@@ -210,6 +210,17 @@ def test_bytes_are_sent_as_they_are_and_text_as_utf_8() -> None:
         codecs.encode("t", 5, codec="text")
 
 
+def test_references_are_reset_between_values_and_never_within_one() -> None:
+    start, reset, text = b"\xac\xed\x00\x05", b"\x79", b"t\x00\x02ab"
+    codec = JavaCodec()
+    assert codec.decode(start + reset + text) == "ab"
+    listed = codec.encode([7, 8])
+    at = listed.index(b"w\x04\x00\x00\x00\x02") + 6
+    assert codec.decode(listed) == [7, 8]
+    with pytest.raises(BodyUndecodable, match="references are reset within a value"):
+        codec.decode(listed[:at] + reset + listed[at:])
+
+
 @pytest.mark.parametrize("module", [java, java_values, registry])
 def test_the_examples_in_the_docstrings_run(module: Any) -> None:
     assert doctest.testmod(module).failed == 0

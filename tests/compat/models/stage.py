@@ -29,7 +29,7 @@ Clusters = Callable[..., AbstractContextManager[tuple[Cluster, Drivers]]]
 Scenario = Callable[["Stage"], None]
 
 SCENARIO_SECONDS_MAX = 400
-SLOW_AT_ONCE = 3
+SLOW_AT_ONCE = 5
 DRIVERS_MAX = 10  # of one client in one scenario
 
 _topics = itertools.count(1)

@@ -103,7 +103,7 @@ class Live:
         self._looked_at = self._clock.monotonic()
         newest = self._newest
         if newest is None or self._clock.now_ms() - newest.at_ms > self._interval * 2000:
-            newest = await self._look()
+            newest = await self._look(hurried=True)
         self._start()
         return replace(newest, history=History(self._step_ms, tuple(self._points)))
 
@@ -220,23 +220,26 @@ class Live:
                     _log.exception("looking at the cluster failed")
             await asyncio.sleep(self._interval)
 
-    async def _look(self) -> Overview:
+    async def _look(self, *, hurried: bool = False) -> Overview:
         async with self._looking:
-            seen = await self._seen()
+            seen = await self._seen(hurried=hurried)
         self._newest = seen
         self._points.append(seen.history.points[0])
         self.tell("overview", plain(seen))
         return seen
 
-    async def _seen(self) -> Overview:
+    async def _seen(self, *, hurried: bool) -> Overview:
+        """Look now. Hurried, as somebody waits, long rounds go on at the next look."""
         self.polls += 1
         brokers = await self._picture.brokers()
         found = await asyncio.gather(*(self.broker_now(one) for one in brokers))
         states = [now for now, _ in found]
         await self._names()
         rounds = self._rounds
-        await rounds.topics.step(self._topic_names)
-        await rounds.groups.step(self._group_names)
+        if not (hurried and rounds.topics.is_long(self._topic_names)):
+            await rounds.topics.step(self._topic_names)
+        if not (hurried and rounds.groups.is_long(self._group_names)):
+            await rounds.groups.step(self._group_names)
         seen = Overview(
             self._clock.now_ms(),
             self._totals(states),

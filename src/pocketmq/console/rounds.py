@@ -7,7 +7,7 @@ known, and from then on each is as old as one round takes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -48,13 +48,21 @@ class Round(Generic[T]):
             del self.known[gone]
         if self._at >= len(self._names):
             self._names, self._at = wanted, 0
-        count = LATER_STEP if self.complete else FIRST_ROUND_STEP
+        count = self._step_count
         now = self._names[self._at : self._at + count]
         self._at += count
         current = set(wanted)
         await asyncio.gather(*(self._one(name) for name in now if name in current))
         if self._at >= len(self._names):
             self.complete = True
+
+    def is_long(self, names: Sequence[str]) -> bool:
+        """Whether a step asks about some of these only, so that one less changes little."""
+        return len(names) > self._step_count
+
+    @property
+    def _step_count(self) -> int:
+        return LATER_STEP if self.complete else FIRST_ROUND_STEP
 
     async def _one(self, name: str) -> None:
         try:

@@ -68,10 +68,14 @@ async def test_figures_are_asked_for_in_turns() -> None:
 
     names = [f"n{number:03d}" for number in range(FIRST_ROUND_STEP + 5)]
     going = Round(ask)
+    assert going.is_long(names)
+    assert not going.is_long(names[:FIRST_ROUND_STEP])
     await going.step(names)
     assert (len(asked), going.complete) == (FIRST_ROUND_STEP - 1, False)
     await going.step(names)
     assert (len(going.known), going.complete) == (FIRST_ROUND_STEP + 4, True)
+    assert going.is_long(names[: LATER_STEP + 1])
+    assert not going.is_long(names[:LATER_STEP])
     asked.clear()
     down.clear()
     await going.step(names[1:])  # one is gone

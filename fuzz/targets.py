@@ -215,10 +215,11 @@ def mutate_map(source: random.Random, data: bytes, others: Sequence[bytes]) -> b
     """Change entries of a JSON header's map, so that it stays a header."""
     try:
         document = json.loads(data)
-        fields = document["extFields"]
+        fields = dict(document["extFields"])
         key = source.choice(sorted(fields))
     except (ValueError, KeyError, IndexError, TypeError):
         return mutate(source, data, others)
+    document["extFields"] = fields
     if source.random() < 0.3:
         del fields[key]
     else:

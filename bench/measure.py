@@ -182,7 +182,7 @@ class Measuring:
         try:
             if peer.name == APACHE:
                 time.sleep(SETTLE_S)
-            with warm_memory(BUILD / "reserve", self.plan.directory, self.plan.reserve_mb):
+            with warm_memory(BUILD / "reserve", self.plan.reserve_mb):
                 report = run_load(peer, row.work, window)
         finally:
             peer.pause()

@@ -22,7 +22,7 @@ class ReserveFailed(Exception):
 
 
 @contextmanager
-def warm_memory(program: Path, directory: Path, megabytes: int) -> Iterator[None]:
+def warm_memory(program: Path, megabytes: int) -> Iterator[None]:
     """Hand out so much warm memory, and no more, to whoever takes memory meanwhile.
 
     Nothing happens for 0 MB, nor on a machine with less than three times as much to spare.
@@ -30,14 +30,13 @@ def warm_memory(program: Path, directory: Path, megabytes: int) -> Iterator[None
     if megabytes == 0 or _available() < 3 * megabytes * _MEGABYTE:
         yield
         return
-    command = [str(program), str(directory / "reserve"), str(megabytes), str(_AHEAD_MB)]
+    command = [str(program), str(megabytes), str(_AHEAD_MB)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as reserve:
         assert reserve.stdin is not None and reserve.stdout is not None
         if reserve.stdout.readline() != "ready\n":
             raise ReserveFailed(
-                f"{directory} cannot hold {megabytes} MB more; free some space or measure with "
-                "--cold-memory"
+                f"{megabytes} MB of memory cannot be held ready; measure with --cold-memory"
             )
         try:
             yield

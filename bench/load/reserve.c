@@ -2,19 +2,19 @@
  *
  * A virtual machine may give the memory it does not use back to its host, and pay several
  * microseconds a page to get it again. A server that fills fresh pages of its log is then measured
- * together with the host. This program holds pages that are backed already, as a file in the page
- * cache, and cuts the file shorter as fast as the others take memory: what they get are the pages
- * that were just freed.
+ * together with the host. This program holds pages that are backed already and gives them away as
+ * fast as the others take memory: what they get are the pages that were just freed. (Pages of a
+ * file would do as well, but they are dirty, and the kernel begins to write them out.)
  *
- *   reserve PATH MEGABYTES AHEAD     prints "ready" when the file stands; when its standard input
- *                                    ends it deletes the file, prints what is left of it, and ends
+ *   reserve MEGABYTES AHEAD     prints "ready" when it holds them; when its standard input ends it
+ *                               prints how many are left, and ends
  */
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
-#include <unistd.h>
 
 #define MEGABYTE (1L << 20)
 #define STEP_MS 5
@@ -31,18 +31,15 @@ static long free_megabytes(void) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 4) {
-        fprintf(stderr, "usage: %s PATH MEGABYTES AHEAD\n", arguments[0]);
+    if (count != 3) {
+        fprintf(stderr, "usage: %s MEGABYTES AHEAD\n", arguments[0]);
         return 2;
     }
-    long left = atol(arguments[2]), ahead = atol(arguments[3]);
-    int file = open(arguments[1], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (file < 0) fail(arguments[1]);
-    char *zeros = calloc(1, MEGABYTE);
-    if (zeros == NULL) fail("memory");
-    for (long i = 0; i < left; i++)
-        if (pwrite(file, zeros, MEGABYTE, i * MEGABYTE) != MEGABYTE) fail(arguments[1]);
-    free(zeros);
+    long left = atol(arguments[1]), ahead = atol(arguments[2]);
+    size_t size = (size_t)(left * MEGABYTE);
+    char *held = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (held == MAP_FAILED) fail("memory");
+    memset(held, 1, size);
     printf("ready\n");
     fflush(stdout);
     long at_first = free_megabytes(), released = 0;
@@ -54,9 +51,9 @@ int main(int count, char **arguments) {
         if (wanted > left) wanted = left;
         left -= wanted;
         released += wanted;
-        if (ftruncate(file, left * MEGABYTE) != 0) fail(arguments[1]);
+        size_t given = (size_t)(wanted * MEGABYTE);
+        if (madvise(held + left * MEGABYTE, given, MADV_DONTNEED) != 0) fail("madvise");
     }
-    unlink(arguments[1]);
     printf("%ld\n", left);
     return 0;
 }

@@ -16,7 +16,7 @@ from bench.rows import BATCH, SQL, SoloResult, SoloRow, Work
 _BATCH: Final = 32
 _BODY_BYTES: Final = 256
 _BATCHED_MAX_TIMES: Final = 3
-"""So many times more messages, and warm memory, for a window of batches: they are written faster."""
+"""So many times more messages, and warm memory, for a window of batches: they come faster."""
 _PULLED: Final = 100_000
 _FILTER: Final = "amount > 10 AND amount < 1000"
 _PROPERTY: Final = "amount=150"

@@ -39,6 +39,8 @@ int main(int count, char **arguments) {
     size_t size = (size_t)(left * MEGABYTE);
     char *held = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (held == MAP_FAILED) fail("memory");
+    /* Small pages, once freed, are what the next who wants one gets; huge ones are split last. */
+    madvise(held, size, MADV_NOHUGEPAGE);
     memset(held, 1, size);
     printf("ready\n");
     fflush(stdout);

@@ -16,7 +16,19 @@ from .big_endian cimport load32, load64
 from .filters cimport FALSE, TRUE, UNDECIDED, Program
 from .pages cimport resident
 
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define PQ_PREFETCH(p) __builtin_prefetch(p)
+    #else
+    #define PQ_PREFETCH(p) ((void)(p))
+    #endif
+    """
+    void PQ_PREFETCH(const void* p) noexcept nogil
+
 cdef enum:
+    PREFETCHED = 8
+    CACHE_LINE_BYTES = 64
     SPAN_BYTES_MAX = 4194304
     RECORD_BYTES_MIN = 91
 
@@ -47,9 +59,12 @@ cdef class Choice:
         cdef int outcome
         cdef bint old
         search.passed = 0
+        for i in range(PREFETCHED):
+            prefetch(search, p + i * ENTRY_BYTES, end, self.program is not None)
         while p + ENTRY_BYTES <= end:
             log_offset = load64(p)
             size = load32(p + 8)
+            prefetch(search, p + PREFETCHED * ENTRY_BYTES, end, self.program is not None)
             if count:
                 old = log_offset < search.recent_from
                 if count >= min(bounds.count_max, bounds.count_old if old else bounds.count_recent):
@@ -166,6 +181,24 @@ def answer_pull(
     finally:
         PyBuffer_Release(&entries)
         PyBuffer_Release(&records)
+
+
+cdef inline void prefetch(
+    const Search* search, const uint8_t* entry, const uint8_t* end, bint properties
+) noexcept nogil:
+    """Begin to load the parts of a record that will be looked at: its head, its properties."""
+    cdef int64_t at
+    if entry + ENTRY_BYTES > end:
+        return
+    at = load64(entry) - search.log_start
+    if at < 0 or at >= search.log_bytes:
+        return
+    PQ_PREFETCH(search.log + at)
+    if properties:
+        at += load32(entry + 8)
+        if 2 * CACHE_LINE_BYTES <= at <= search.log_bytes:
+            PQ_PREFETCH(search.log + at - CACHE_LINE_BYTES)
+            PQ_PREFETCH(search.log + at - 2 * CACHE_LINE_BYTES)
 
 
 cdef inline bint is_record(const uint8_t* p, int32_t size, int64_t log_offset) noexcept nogil:

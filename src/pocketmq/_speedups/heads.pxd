@@ -29,39 +29,9 @@ cdef struct Head:
     int count
     Entry entries[ENTRIES_MAX]
 
-cdef struct SendHead:
-    Entry* by_letter[26]
-    int64_t default_queues
-    int64_t queue_id
-    int64_t sys_flag
-    int64_t born_ms
-    int64_t app_flag
-    int64_t reconsume_times
-    int64_t reconsume_most
-    bint unit
-    bint batch
-
-cdef enum:
-    PULL_FIELDS = 11
-
-cdef struct PullAsk:
-    # group, topic, -, -, -, -, -, -, subscription, -, expression type; the last three may be NULL
-    Entry* found[PULL_FIELDS]
-    int64_t queue_id
-    int64_t queue_offset
-    int64_t count
-    int64_t sys_flag
-    int64_t commit_offset
-    int64_t suspend_ms
-    int64_t version
-
 
 cdef bint read_json(const uint8_t* p, const uint8_t* end, Head* head) noexcept nogil
 cdef bint read_binary(const uint8_t* p, const uint8_t* end, Head* head) noexcept nogil
-cdef bint read_send(Head* head, SendHead* send) noexcept nogil
-cdef bint read_pull(Head* head, PullAsk* ask) noexcept nogil
-cdef bint integer(Entry* entry, int64_t largest, int64_t* result) noexcept nogil
-cdef bint untyped_key(Entry* entry) noexcept nogil
 cdef Py_ssize_t unescape(const uint8_t* p, Py_ssize_t size, uint8_t* out) noexcept nogil
 
 

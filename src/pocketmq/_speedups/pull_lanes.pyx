@@ -14,7 +14,8 @@ from libc.string cimport memcmp, memcpy
 
 from .answers cimport PULL_HEAD_BYTES_MAX, PullHead, put_pull_head
 from .big_endian cimport load16, load32
-from .heads cimport Entry, Head, PullAsk, read_binary, read_json, read_pull
+from .heads cimport Entry, Head, read_binary, read_json
+from .hot_requests cimport PullAsk, read_pull
 from .pages cimport resident
 from .pulls cimport ENTRY_BYTES, RECORDS_MAX, Bounds, Choice, Search
 from .sockets cimport Piece, send_pieces

@@ -16,7 +16,8 @@ from libc.string cimport memcmp
 from .answers cimport ANSWER_BYTES_MAX, ID_BYTES_MAX, Tails, put_send_reply, tails_of
 from .big_endian cimport load16, load32
 from .crc cimport checksum
-from .heads cimport Entry, Head, SendHead, read_binary, read_json, read_send, unescape
+from .heads cimport Entry, Head, read_binary, read_json, unescape
+from .hot_requests cimport SendHead, read_send
 from .properties cimport NO_WAIT, REWRITE, SPECIAL, UNTERMINATED, scan_marks
 from .records cimport Draft, Span, fixed_bytes, put_items, put_record, read_item, span
 

@@ -13,9 +13,8 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from .big_endian cimport load32
-from .heads cimport (
-    Entry, Head, PullAsk, SendHead, read_binary, read_json, read_pull, read_send, unescape,
-)
+from .heads cimport Entry, Head, read_binary, read_json, unescape
+from .hot_requests cimport PullAsk, SendHead, read_pull, read_send
 
 from pocketmq._speedups.properties import scan_send_properties
 

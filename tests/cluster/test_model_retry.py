@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.local_broker import Peer, connected, local_broker
 from tests.support.pulling import Pulled, props, pull_all
+from tests.support.timers import enrol_and_deliver
 
 from pocketmq.broker.app import BrokerApp
 from pocketmq.clock import ManualClock
@@ -192,28 +193,18 @@ async def test_each_retry_waits_as_the_groups_policy_says(
     message = await sent(peer, UNIQ_KEY="U", KEYS="k")
     for times, wait_ms in enumerate(waits, start=1):
         assert (await give_back(peer, message.log_offset)).code == 0
-        await enrol_and_fire(broker)
+        await enrol_and_deliver(broker)
         clock.advance(ms=wait_ms - 1)
-        await enrol_and_fire(broker)
+        await enrol_and_deliver(broker)
         assert len(await pull_all(peer, RETRY)) == times - 1
         clock.advance(ms=1)
-        await enrol_and_fire(broker)
+        await enrol_and_deliver(broker)
         message = (await pull_all(peer, RETRY))[-1]
         assert message.reconsume_times == times, f"retry {times} after {wait_ms} ms"
     assert await pull_all(peer, DEAD) == []
     assert (await give_back(peer, message.log_offset)).code == 0
     (dead,) = await pull_all(peer, DEAD)
     assert (dead.properties["UNIQ_KEY"], dead.properties["KEYS"]) == ("U", "k")
-
-
-async def enrol_and_fire(app: BrokerApp) -> None:
-    """Take what has a time of its own into the timer, and deliver what is due."""
-    timer = app.running.models.timer
-    assert timer is not None
-    for _ in range(2):
-        app.running.dispatch.drain()
-        await timer.step()
-    app.running.dispatch.drain()
 
 
 async def test_retry_topics_follow_their_group(broker: BrokerApp, peer: Peer) -> None:

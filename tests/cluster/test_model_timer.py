@@ -13,6 +13,7 @@ import pytest
 from tests.support import golden_store
 from tests.support.local_broker import Peer, broker_config, connected, local_broker
 from tests.support.pulling import Pulled, props, pull_all
+from tests.support.timers import enrol_and_deliver
 
 from pocketmq.broker.app import BrokerApp
 from pocketmq.broker.config import TimersConfig
@@ -46,16 +47,6 @@ async def peer(broker: BrokerApp) -> AsyncIterator[Peer]:
         yield one
 
 
-async def step(app: BrokerApp) -> None:
-    """Enrol what has come, deliver what is due and make it visible."""
-    timer = app.running.models.timer
-    assert timer is not None
-    for _ in range(2):
-        app.running.dispatch.drain()
-        await timer.step()
-    app.running.dispatch.drain()
-
-
 async def bodies(peer: Peer, topic: str = "T", queue_id: int = 0) -> list[bytes]:
     return [message.body for message in await pull_all(peer, topic, queue_id)]
 
@@ -74,13 +65,13 @@ async def test_a_message_waits_for_its_moment_and_keeps_all_it_had(
     assert fields["queueId"] == "2"
     handle = read_handle(fields["recallHandle"])
     assert handle == ("T", "b", START_MS + 4001, "U1")
-    await step(broker)
+    await enrol_and_deliver(broker)
     (waiting,) = await pull_all(peer, TIMER)
     clock.advance(ms=4_999)
-    await step(broker)
+    await enrol_and_deliver(broker)
     assert await bodies(peer, "T", 2) == []
     clock.advance(ms=1)
-    await step(broker)
+    await enrol_and_deliver(broker)
     (message,) = await pull_all(peer, "T", 2)
     assert message.properties == waiting.properties | {
         "TIMER_ENQUEUE_MS": str(START_MS),
@@ -94,7 +85,7 @@ async def test_an_exact_tick_is_not_rounded_up(
 ) -> None:
     await send_timed(peer, "U1", TIMER_DELIVER_MS=START_MS + 5000)
     clock.advance(ms=5000)
-    await step(broker)
+    await enrol_and_deliver(broker)
     assert await bodies(peer) == [b"U1"]
 
 
@@ -112,7 +103,7 @@ async def test_no_message_comes_early_or_a_tick_late(
             await send_timed(peer, str(moment), TIMER_DELIVER_MS=moment)
         for _ in range(30):
             clock.advance(ms=100)
-            await step(broker)
+            await enrol_and_deliver(broker)
         found = await pull_all(peer, "T")
     assert [int(message.body) for message in found] == moments
     for message in found:
@@ -127,7 +118,7 @@ async def test_messages_of_one_slot_come_in_the_order_they_were_sent(
     for key in keys:
         await send_timed(peer, key, TIMER_DELAY_SEC=60)
     clock.advance(seconds=61)
-    await step(broker)
+    await enrol_and_deliver(broker)
     assert await bodies(peer) == [key.encode() for key in keys]
 
 
@@ -138,11 +129,11 @@ async def test_a_recalled_message_is_not_delivered(
         (await send_timed(peer, f"U{n}", TIMER_DELAY_SEC=60))["recallHandle"] for n in range(3)
     ]
     clock.advance(seconds=30)
-    await step(broker)
+    await enrol_and_deliver(broker)
     answer = await peer.call(RequestCode.RECALL_MESSAGE, {"topic": "T", "recallHandle": handles[1]})
     assert (answer.code, answer.fields["msgId"]) == (0, "U1")
     clock.advance(seconds=31)
-    await step(broker)
+    await enrol_and_deliver(broker)
     assert await bodies(peer) == [b"U0", b"U2"]
     assert broker.running.tables.waiting.count("T") == 0
 
@@ -182,12 +173,12 @@ async def test_a_far_moment_is_approached_in_stages(tmp_path: Path, clock: Manua
     ):
         await send_timed(peer, "U1", TIMER_DELAY_SEC=35)
         for _ in range(34):
-            await step(broker)
+            await enrol_and_deliver(broker)
             clock.advance(seconds=1)
-        await step(broker)
+        await enrol_and_deliver(broker)
         assert await bodies(peer) == []
         clock.advance(seconds=1)
-        await step(broker)
+        await enrol_and_deliver(broker)
         (message,) = await pull_all(peer, "T")
         stages = len(await pull_all(peer, TIMER)) - 1
     assert stages >= 3
@@ -203,10 +194,10 @@ async def test_forty_days_are_possible_by_setting(tmp_path: Path, clock: ManualC
     ):
         await send_timed(peer, "U1", TIMER_DELAY_SEC=40 * 86_400)
         for _ in range(40):
-            await step(broker)
+            await enrol_and_deliver(broker)
             assert await bodies(peer) == []
             clock.advance(ms=DAY_MS)
-        await step(broker)
+        await enrol_and_deliver(broker)
         assert await bodies(peer) == [b"U1"]
 
 
@@ -246,7 +237,7 @@ async def test_what_was_due_meanwhile_comes_at_once_and_once(
         for number in range(300):
             await send_timed(peer, f"U{number}", TIMER_DELAY_SEC=1 + number)
         clock.advance(seconds=100)
-        await step(broker)
+        await enrol_and_deliver(broker)
         assert len(await bodies(peer)) == 100
     clock.advance(seconds=1000)
     for _ in range(2):
@@ -254,7 +245,7 @@ async def test_what_was_due_meanwhile_comes_at_once_and_once(
             local_broker(tmp_path, clock, timers=TIMERS) as broker,
             connected(broker, "one") as (peer,),
         ):
-            await step(broker)
+            await enrol_and_deliver(broker)
             assert await bodies(peer) == [b"U%d" % number for number in range(300)]
 
 
@@ -268,7 +259,7 @@ async def test_a_full_slot_refuses_more(tmp_path: Path, clock: ManualClock) -> N
         for number in range(60):
             own = props(UNIQ_KEY=f"U{number}", TIMER_DELIVER_MS=START_MS + 60_000)
             answers.append(await peer.send("T", b"x", 0, own))
-            await step(broker)
+            await enrol_and_deliver(broker)
         codes = [answer.code for answer in answers]
         assert codes[:6] == [0] * 6
         assert 6 <= codes.count(0) <= 10
@@ -302,7 +293,7 @@ async def test_operators_and_replicas_see_the_timer(
     broker: BrokerApp, peer: Peer, clock: ManualClock
 ) -> None:
     await send_timed(peer, "U1", TIMER_DELAY_SEC=60)
-    await step(broker)
+    await enrol_and_deliver(broker)
     timer = broker.running.models.timer
     assert timer is not None
     await timer.keep()
@@ -340,9 +331,9 @@ async def test_what_apache_left_waiting_is_delivered(tmp_path: Path) -> None:
         waiting = broker.running.tables.waiting
         assert waiting.count("golden_Orders") == 6
         last_ms = max(int(record["properties"]["TIMER_OUT_MS"]) for record in pending)
-        await step(broker)
+        await enrol_and_deliver(broker)
         clock.advance(ms=last_ms + 1000 - clock.now_ms())
-        await step(broker)
+        await enrol_and_deliver(broker)
         found: list[Pulled] = []
         for topic, queues in (("golden_Orders", range(8)), ("golden_Events", range(8))):
             for queue_id in queues:
@@ -392,10 +383,10 @@ async def test_messages_that_left_the_memory_come_too(tmp_path: Path, clock: Man
         assert timer is not None
         for number in range(50):
             await send_timed(peer, f"U{number}", TIMER_DELAY_SEC=60)
-        await step(broker)
+        await enrol_and_deliver(broker)
         clock.advance(ms=59_900)
-        await step(broker)
+        await enrol_and_deliver(broker)
         assert await bodies(peer) == [], "made ready, but not due"
         clock.advance(ms=100)
-        await step(broker)
+        await enrol_and_deliver(broker)
         assert await bodies(peer) == [b"U%d" % number for number in range(50)]

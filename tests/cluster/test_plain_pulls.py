@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from tests.support.kept_transport import KeptTransport
 from tests.support.local_broker import Peer, broker_config, connected, local_broker
 
 from pocketmq import _speedups
@@ -53,6 +54,11 @@ _pull = st.fixed_dictionaries(
     }
 )  # fmt: skip
 
+PLAIN: dict[str, Any] = {
+    "code": 11, "serialization": 0, "flag": 0, "group": "readers", "topic": "T", "queue": 0,
+    "offset": 0, "count": 32, "sys_flag": 4, "commit": 0, "wanted": ("*", None), "extra": {},
+}  # fmt: skip
+
 
 def frame(opaque: int, pull: dict[str, Any]) -> bytes:
     """One request that is not to be held."""
@@ -80,22 +86,6 @@ def frame(opaque: int, pull: dict[str, Any]) -> bytes:
             serialization=pull["serialization"],
         )
     )
-
-
-class KeptTransport:
-    """Keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-
-    def write(self, data: bytes) -> None:
-        self.written += bytes(data)
-
-    def writelines(self, data: list[bytes]) -> None:
-        self.written += b"".join(data)
-
-    def set_write_buffer_limits(self, high: int) -> None:
-        """There is no buffer."""
 
 
 @dataclass
@@ -254,11 +244,8 @@ async def test_the_leaf_and_the_handler_answer_and_note_the_same(
 
 
 async def test_pulls_of_one_read_go_out_in_order_and_the_rest_is_left(tmp_path: Path) -> None:
-    plain = {"code": 11, "serialization": 0, "flag": 0, "group": "readers", "topic": "T",
-             "queue": 0, "count": 32, "sys_flag": 4, "commit": 0, "wanted": ("*", None),
-             "extra": {}}  # fmt: skip
-    requests = [frame(number, {**plain, "offset": number}) for number in range(5)]
-    odd = frame(9, {**plain, "offset": MESSAGES})
+    requests = [frame(number, {**PLAIN, "offset": number}) for number in range(5)]
+    odd = frame(9, {**PLAIN, "offset": MESSAGES})
     async with staged(tmp_path) as stage:
         wanted = b"".join(map(stage.handled, requests))
         with owners(1) as (owner,):
@@ -271,10 +258,7 @@ async def test_pulls_of_one_read_go_out_in_order_and_the_rest_is_left(tmp_path: 
 
 
 async def test_what_a_full_socket_does_not_take_is_kept_for_it(tmp_path: Path) -> None:
-    plain = {"code": 11, "serialization": 1, "flag": 0, "group": "readers", "topic": "T",
-             "queue": 0, "offset": 0, "count": 32, "sys_flag": 4, "commit": 0,
-             "wanted": ("*", None), "extra": {}}  # fmt: skip
-    request = frame(7, plain)
+    request = frame(7, {**PLAIN, "serialization": 1})
     async with staged(tmp_path) as stage:
         stage.handled(request)
         wanted = stage.handled(request)
@@ -290,10 +274,7 @@ async def test_what_a_full_socket_does_not_take_is_kept_for_it(tmp_path: Path) -
 
 
 async def test_lanes_close_when_a_group_or_a_topic_changes(tmp_path: Path) -> None:
-    plain = {"code": 11, "serialization": 0, "flag": 0, "group": "readers", "topic": "T",
-             "queue": 0, "offset": 0, "count": 32, "sys_flag": 4, "commit": 0,
-             "wanted": ("*", None), "extra": {}}  # fmt: skip
-    request = frame(1, plain)
+    request = frame(1, PLAIN)
     async with staged(tmp_path) as stage:
         tables = stage.app.running.tables
         stage.handled(request)
@@ -318,10 +299,7 @@ async def test_lanes_close_when_a_group_or_a_topic_changes(tmp_path: Path) -> No
 
 
 async def test_old_records_are_bounded_as_in_the_handler(tmp_path: Path) -> None:
-    plain = {"code": 11, "serialization": 0, "flag": 0, "group": "readers", "topic": "T",
-             "queue": 0, "count": 32, "sys_flag": 4, "commit": 0, "wanted": ("*", None),
-             "extra": {}}  # fmt: skip
-    requests = [frame(number, {**plain, "offset": number}) for number in range(0, 40, 7)]
+    requests = [frame(number, {**PLAIN, "offset": number}) for number in range(0, 40, 7)]
     async with staged(tmp_path, memory_ratio_percent=0, count_on_disk_max=3, hot_bytes=1) as stage:
         with owners(1) as (owner,):
             for request in requests:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
+from tests.support.kept_transport import KeptTransport
 from tests.support.local_broker import broker_config
 from tests.support.waiting import until
 
@@ -145,27 +146,6 @@ class Owner:
     def __init__(self, lane: bytes | None) -> None:
         self.lane = lane
         self.active = False
-
-
-class KeptTransport:
-    """Keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-
-    def write(self, data: bytes) -> None:
-        self.written += bytes(data)
-
-    def writelines(self, data: list[bytes]) -> None:
-        self.written += b"".join(data)
-
-    def set_write_buffer_limits(self, high: int) -> None:
-        """There is no buffer."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-    abort = close
 
 
 async def serve(

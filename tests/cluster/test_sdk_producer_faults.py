@@ -246,6 +246,7 @@ async def test_an_idle_producer_is_known_again_after_a_restart(tmp_path: Path) -
         await cluster.start_broker("broker-a")
         clients = cluster.brokers["broker-a"].running.tables.clients
         await until(lambda: clients.producers("g"))
+        assert len(clients.producers("g")) == 1
 
 
 async def test_another_broker_takes_over_when_one_is_killed(
@@ -336,6 +337,7 @@ async def test_another_name_server_is_asked_when_one_is_down(tmp_path: Path) -> 
         servers = ["127.0.0.1:1", cluster.address]
         async with pocketmq.Producer(servers) as producer:
             await producer.send(TOPIC, b"x")
+        assert await cluster.bodies(TOPIC) == [b"x"]
 
 
 async def test_name_servers_that_are_all_down_are_named() -> None:

@@ -59,8 +59,10 @@ async def test_a_message_with_a_delay_level_comes_when_its_time_has_come(
     await producer.send("orders", b"now")
     await producer.send("orders", b"in ten seconds", delay_level=3)
     await until_stored(cluster, "orders", b"now")
+    assert await cluster.bodies("orders") == [b"now"]
     clock.advance(seconds=11)
     await until_stored(cluster, "orders", b"now", b"in ten seconds")
+    assert sorted(await cluster.bodies("orders")) == [b"in ten seconds", b"now"], "and once"
 
 
 @pytest.mark.parametrize("way", ["seconds", "timedelta", "datetime", "timestamp"])

@@ -235,4 +235,6 @@ def test_settings_come_from_the_configuration_and_from_marks(run: pytest.Pyteste
 def test_a_setting_without_a_value_is_an_error(run: pytest.Pytester) -> None:
     run.makeini(ASYNC + "    rocketmq_settings =\n        autoCreateTopicEnable\n")
     run.makepyfile("def test_configured(rocketmq): pass")
-    run.runpytest(*QUIET).stdout.fnmatch_lines(["*'autoCreateTopicEnable' is not of the form*"])
+    result = run.runpytest(*QUIET)
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*'autoCreateTopicEnable' is not of the form*"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from traceback import format_exception
 
 import pytest
 from tests.compat.conftest import Apaches
@@ -71,5 +72,4 @@ async def warm_up(stage: Stage) -> None:
 @pytest.mark.parametrize("name", [scenario.__name__ for scenario in SCENARIOS])
 def test_the_sdk_keeps_its_promise_on_apache(outcomes: Outcomes, name: str) -> None:
     error = outcomes[name]
-    if error is not None:
-        raise error
+    assert error is None, "".join(format_exception(error))

@@ -88,4 +88,5 @@ def test_mqadmin_has_an_online_consumer_told_and_an_absent_one_put_back(stage: S
 @tried_with("reset", peers=[GO, CPP], slow=True)
 def test_a_consumer_that_is_told_goes_back(stage: Stage) -> None:
     with stage.alone(**PUSHED) as alone:
-        hear_again(alone, by_hand)
+        topic, _ = hear_again(alone, by_hand)
+        assert raw.committed(alone.cluster.broker, topic, topic) == len(EARLY + LATE)

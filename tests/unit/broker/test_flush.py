@@ -243,6 +243,7 @@ async def test_what_is_due_is_flushed_now_and_then() -> None:
         await until(lambda: made.durable_calls >= 3)
         made.disk.due = False
         await until(lambda: made.disk.begun == made.durable_calls)
+        assert made.service.waiting == 0
 
 
 @pytest.mark.parametrize("failing", [False, True])

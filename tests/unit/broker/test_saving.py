@@ -59,6 +59,7 @@ async def test_a_prompt_table_is_saved_without_waiting_for_the_interval(saved: S
     await until(lambda: not saved.topics.changes.unsaved)
     saved.topics.put(TopicConfig("T"))
     await until(lambda: not saved.topics.changes.unsaved)
+    assert saved.topics.find("T") is not None
     await until(lambda: topic_table(saved.directory).find("T") is not None)
 
 

@@ -91,6 +91,7 @@ async def test_growing_by_a_quarter_of_a_step_prepares_again() -> None:
         service.written(STEP // 4)
         service.written(STEP // 4 + 1)
         await until(lambda: len(store.steps) == 3)
+    assert store.steps[:3] == ["prepare"] * 3
 
 
 async def test_queues_are_flushed_before_the_checkpoint_that_vouches_for_them() -> None:

@@ -277,6 +277,8 @@ class DirectoryInUse(StoreError):
 #     ├── RequestTimeout        nobody replied in time (request/reply)
 #     ├── RecallUnavailable     the message cannot be taken back
 #     ├── FeatureUnavailable    the broker is too old for what was asked
+#     │   └── AccessUnavailable it keeps no users and no rules
+#     ├── PartlyDone            some brokers took a change, and some did not
 #     └── BodyUndecodable       a received body cannot be decompressed or decoded
 
 
@@ -362,6 +364,23 @@ class RecallUnavailable(ClientError):
 
 class FeatureUnavailable(ClientError):
     """The broker is too old, or not set up, for what was asked. The text says what to do."""
+
+
+class AccessUnavailable(FeatureUnavailable):
+    """The broker keeps neither users nor rules. The text says what to set."""
+
+
+class PartlyDone(ClientError):
+    """A change that is for several brokers was made on some of them only."""
+
+    def __init__(self, done: list[str], problems: dict[str, str]) -> None:
+        listed = "; ".join(f"{broker}: {problem}" for broker, problem in problems.items())
+        super().__init__(
+            f"{', '.join(done)} took the change, and {', '.join(problems)} did not ({listed}); "
+            "do it again when that is mended"
+        )
+        self.done = done
+        self.problems = problems
 
 
 class BodyUndecodable(ClientError):

@@ -19,6 +19,8 @@ from tests.support.clients.driver import Driver
 from tests.support.clients.peers import PEERS, Peer
 from tests.support.clients.servers import Cluster, PocketCluster
 
+from pocketmq.admin.access import APACHE_PROVIDERS
+
 HERE = Path(__file__).parent
 SECONDS_MAX = 600  # servers and clients may be fetched and built first
 
@@ -29,7 +31,7 @@ Drivers = Callable[[Peer, int], Driver]
 NewTopic = Callable[[str], str]
 Apaches = Callable[[str], apache.ApacheCluster]
 
-# What Apache's brokers have switched off, and transactions that are soon asked about.
+# What Apache's brokers have switched off, transactions that are soon asked about, and users.
 EVERYTHING = {
     "enablePropertyFilter": "true",
     "recallMessageEnable": "true",
@@ -37,6 +39,7 @@ EVERYTHING = {
     "traceTopicEnable": "true",
     "transactionTimeOut": 2000,
     "transactionCheckInterval": 2000,
+    **APACHE_PROVIDERS,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.compat.conftest import Apaches
 from tests.support import apache
+from tests.support.cli_access_suite import *  # noqa: F403 - the tests to run
 from tests.support.cli_suite import *  # noqa: F403 - the tests to run
 from tests.support.cli_suite import Cli
 

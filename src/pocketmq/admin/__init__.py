@@ -13,6 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pocketmq.admin.acls import Acl as Acl
+    from pocketmq.admin.acls import AclList as AclList
+    from pocketmq.admin.acls import PlacedRule as PlacedRule
+    from pocketmq.admin.acls import Rule as Rule
     from pocketmq.admin.admin import Admin as Admin
     from pocketmq.admin.brokers import BrokerState as BrokerState
     from pocketmq.admin.clusters import Broker as Broker
@@ -28,8 +32,15 @@ if TYPE_CHECKING:
     from pocketmq.admin.topics import QueueExtent as QueueExtent
     from pocketmq.admin.topics import TopicPart as TopicPart
     from pocketmq.admin.traces import TracePoint as TracePoint
+    from pocketmq.admin.users import Secret as Secret
+    from pocketmq.admin.users import User as User
+    from pocketmq.admin.users import UserChange as UserChange
+    from pocketmq.admin.users import UserList as UserList
+    from pocketmq.admin.users import UserSetup as UserSetup
 
 _PLACES = {
+    "Acl": "pocketmq.admin.acls",
+    "AclList": "pocketmq.admin.acls",
     "Admin": "pocketmq.admin.admin",
     "Broker": "pocketmq.admin.clusters",
     "BrokerState": "pocketmq.admin.brokers",
@@ -38,13 +49,20 @@ _PLACES = {
     "GroupSummary": "pocketmq.admin.groups",
     "Handled": "pocketmq.admin.messages",
     "Member": "pocketmq.admin.groups",
+    "PlacedRule": "pocketmq.admin.acls",
     "QueueExtent": "pocketmq.admin.topics",
     "QueueProgress": "pocketmq.admin.groups",
     "Reader": "pocketmq.admin.reading",
     "Redriven": "pocketmq.admin.redriving",
     "ResetQueue": "pocketmq.admin.offsets",
+    "Rule": "pocketmq.admin.acls",
+    "Secret": "pocketmq.admin.users",
     "TopicPart": "pocketmq.admin.topics",
     "TracePoint": "pocketmq.admin.traces",
+    "User": "pocketmq.admin.users",
+    "UserChange": "pocketmq.admin.users",
+    "UserList": "pocketmq.admin.users",
+    "UserSetup": "pocketmq.admin.users",
 }
 
 __all__ = list(_PLACES)

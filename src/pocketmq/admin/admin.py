@@ -15,12 +15,15 @@ from pocketmq.client.config import ClientConfig, NameServers, TlsConfig
 from pocketmq.net import RpcClient
 
 if TYPE_CHECKING:
+    from pocketmq.admin.access import Access
+    from pocketmq.admin.acls import Acls
     from pocketmq.admin.brokers import Brokers
     from pocketmq.admin.dead_letters import DeadLetters
     from pocketmq.admin.groups import Groups
     from pocketmq.admin.messages import Messages
     from pocketmq.admin.offsets import Offsets
     from pocketmq.admin.topics import Topics
+    from pocketmq.admin.users import Users
     from pocketmq.security import Credentials
 
 
@@ -86,6 +89,27 @@ class Admin:
         from pocketmq.admin.dead_letters import DeadLetters
 
         return DeadLetters(self.calls, self.topics, self.messages.reader)
+
+    @cached_property
+    def access(self) -> Access:
+        """Whether brokers ask who somebody is, and what they are asked about that."""
+        from pocketmq.admin.access import Access
+
+        return Access(self.calls, self.clusters)
+
+    @cached_property
+    def users(self) -> Users:
+        """Who may connect to brokers that ask."""
+        from pocketmq.admin.users import Users
+
+        return Users(self.access)
+
+    @cached_property
+    def acls(self) -> Acls:
+        """What users may do."""
+        from pocketmq.admin.acls import Acls
+
+        return Acls(self.access)
 
     async def close(self) -> None:
         """Close all connections."""

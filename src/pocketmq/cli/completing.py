@@ -88,12 +88,23 @@ async def _settings(admin: Admin) -> Iterable[str]:
     return await admin.brokers.settings(brokers[0]) if brokers else ()
 
 
+async def _users(admin: Admin) -> Iterable[str]:
+    return [user.name for user in (await admin.users.all()).users]
+
+
+async def _subjects(admin: Admin) -> Iterable[str]:
+    users, acls = await asyncio.gather(admin.users.all(), admin.acls.all())
+    return {*(user.name for user in users.users), *(acl.subject for acl in acls.acls)}
+
+
 complete_topic = _completer(_topics)
 complete_group = _completer(_groups)
 complete_dead_group = _completer(_dead)
 complete_broker = _completer(_brokers)
 complete_cluster = _completer(_clusters)
 complete_setting = _completer(_settings)
+complete_user = _completer(_users)
+complete_subject = _completer(_subjects)
 
 
 def topic_argument(name: str = "topic", *, required: bool = True) -> Decorator:

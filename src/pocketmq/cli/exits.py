@@ -20,6 +20,7 @@ from pocketmq.errors import (
     NameServersUnreachable,
     NetError,
     NoRoute,
+    PartlyDone,
     PocketMQError,
     RecallUnavailable,
     Refused,
@@ -64,7 +65,7 @@ def exit_code(error: PocketMQError) -> int:
         return WRONG
     if isinstance(error, (NameServersUnreachable, NetError, SendTimeout)):
         return UNREACHABLE
-    if isinstance(error, (BrokerRefused, Refused, SendFailed, FeatureUnavailable)):
+    if isinstance(error, (BrokerRefused, Refused, SendFailed, FeatureUnavailable, PartlyDone)):
         return REFUSED
     return REFUSED if isinstance(error, RecallUnavailable) else WRONG
 

@@ -55,6 +55,8 @@ _PLACES = {
     "dlq": ("pocketmq.cli.dlq", "dlq"),
     "config": ("pocketmq.cli.config", "config"),
     "doctor": ("pocketmq.cli.doctor", "doctor"),
+    "user": ("pocketmq.cli.user", "user"),
+    "acl": ("pocketmq.cli.acl", "acl"),
     "completion": ("pocketmq.cli.completion", "completion"),
 }
 
@@ -62,7 +64,7 @@ _PLACES = {
 _SECTIONS = {
     "Servers": ("up", "hello", "nameserver", "broker", "edge", "exporter"),
     "Messages": ("message", "topic", "group", "offset", "dlq"),
-    "Clusters": ("cluster", "config", "doctor", "bench"),
+    "Clusters": ("cluster", "config", "user", "acl", "doctor", "bench"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pocketmq.protocol.bodies.documents import Document
 
@@ -12,7 +12,7 @@ class UserDocument(Document):
     """A user; absent properties stay unchanged in an update."""
 
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     user_type: str | None = None
     user_status: str | None = None
 

@@ -1,0 +1,174 @@
+"""Access control over several brokers: each keeps its own users and rules, and they may differ.
+
+RocketMQ has no common place for users: a broker knows those that it was told of, a replica too. So
+everything is asked of every broker, what one lacks is part of the answer, and a change goes to all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from pocketmq.admin.clusters import Broker, Clusters
+from pocketmq.client.calls import Calls
+from pocketmq.errors import (
+    AccessUnavailable,
+    BrokerRefused,
+    ConfigError,
+    NetError,
+    PartlyDone,
+    PocketMQError,
+)
+from pocketmq.protocol.bodies.java_properties import parse_properties
+from pocketmq.protocol.codes import RequestCode, ResponseCode
+from pocketmq.protocol.command import Command
+
+T = TypeVar("T")
+
+USERS_SETTING: Final = "authenticationMetadataProvider"
+RULES_SETTING: Final = "authorizationMetadataProvider"
+APACHE_PROVIDERS: Final = {
+    USERS_SETTING: "org.apache.rocketmq.auth.authentication.provider."
+    "LocalAuthenticationMetadataProvider",
+    RULES_SETTING: "org.apache.rocketmq.auth.authorization.provider."
+    "LocalAuthorizationMetadataProvider",
+}
+"""What Apache's brokers are to be given, so that they keep users and rules on their disk."""
+
+
+def label_of(broker: Broker) -> str:
+    """What a broker is called in tables: its name, and a replica's number behind it."""
+    return broker.name if broker.is_master else f"{broker.name}:{broker.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """Whether a broker asks who somebody is, whether it looks at rules, and whether it keeps both.
+
+    When it does not tell, `problem` says why and the rest is False.
+    """
+
+    broker: str
+    authentication: bool = False
+    authorization: bool = False
+    keeps_users: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[T]):
+    """What brokers said, by the broker's label; `problems` are those that did not tell."""
+
+    answers: dict[str, T]
+    problems: dict[str, str]
+
+
+class Access:
+    """Asks all brokers about users and rules, and tells why one cannot answer."""
+
+    def __init__(self, calls: Calls, clusters: Clusters) -> None:
+        self._calls = calls
+        self._clusters = clusters
+
+    async def brokers(self, cluster: str | None = None, broker: str | None = None) -> list[Broker]:
+        """All brokers, those of a cluster, or those of a name. Raise ConfigError for none."""
+        found = await self._clusters.brokers(cluster)
+        if broker is None:
+            return found
+        chosen = [one for one in found if broker in (one.name, one.address, label_of(one))]
+        if not chosen:
+            known = ", ".join(sorted(label_of(one) for one in found)) or "none"
+            raise ConfigError(f"there is no broker {broker!r}; the name server knows {known}")
+        return chosen
+
+    async def switches(self, brokers: Iterable[Broker]) -> list[Switches]:
+        """Whether access control is on, broker by broker."""
+        return list(await asyncio.gather(*(self._switches_of(one) for one in brokers)))
+
+    async def _switches_of(self, broker: Broker) -> Switches:
+        try:
+            settings = await self._settings(broker)
+        except (NetError, BrokerRefused) as error:
+            return Switches(label_of(broker), problem=str(error))
+        return Switches(
+            label_of(broker),
+            settings.get("authenticationEnabled", "").strip() == "true",
+            settings.get("authorizationEnabled", "").strip() == "true",
+            bool(settings.get(USERS_SETTING, "").strip()),
+        )
+
+    async def ask(self, broker: Broker, code: int, header: Any, body: bytes = b"") -> Command:
+        """A broker's answer. Raise AccessUnavailable where it keeps no users, BrokerRefused."""
+        try:
+            return await self._calls.ask(broker.address, code, header, body)
+        except BrokerRefused as error:
+            if error.code == ResponseCode.REQUEST_CODE_NOT_SUPPORTED:
+                raise AccessUnavailable(
+                    f"{label_of(broker)} knows neither users nor rules; they need RocketMQ 5.3 or "
+                    "newer"
+                ) from None
+            if error.code == ResponseCode.SYSTEM_ERROR and await self._keeps_nothing(broker):
+                raise AccessUnavailable(_what_to_set(broker)) from None
+            raise
+
+    async def told(
+        self, brokers: Sequence[Broker], ask: Callable[[Broker], Awaitable[T]]
+    ) -> Told[T]:
+        """What each says. Those that do not answer are named; raise the error when none does."""
+        answers, failures = await self._all(brokers, ask)
+        if failures and not answers:
+            raise next(iter(failures.values()))
+        return Told(answers, {name: str(error) for name, error in failures.items()})
+
+    async def change(
+        self, brokers: Sequence[Broker], change: Callable[[Broker], Awaitable[object]]
+    ) -> list[str]:
+        """Change something on all of them; return their labels.
+
+        Raise the error when none does it, PartlyDone when only some do.
+        """
+        answers, failures = await self._all(brokers, change)
+        done = list(answers)
+        if failures and not done:
+            raise next(iter(failures.values()))
+        if failures:
+            raise PartlyDone(done, {name: str(error) for name, error in failures.items()})
+        return done
+
+    @staticmethod
+    async def _all(
+        brokers: Sequence[Broker], ask: Callable[[Broker], Awaitable[T]]
+    ) -> tuple[dict[str, T], dict[str, PocketMQError]]:
+        found = await asyncio.gather(*(ask(one) for one in brokers), return_exceptions=True)
+        answers: dict[str, T] = {}
+        failures: dict[str, PocketMQError] = {}
+        for broker, answer in zip(brokers, found, strict=True):
+            if isinstance(answer, PocketMQError):
+                failures[label_of(broker)] = answer
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                answers[label_of(broker)] = answer
+        return answers, failures
+
+    async def _settings(self, broker: Broker) -> dict[str, str]:
+        answer = await self._calls.ask(broker.address, RequestCode.GET_BROKER_CONFIG)
+        return parse_properties(bytes(answer.body))
+
+    async def _keeps_nothing(self, broker: Broker) -> bool:
+        # Apache's remark is that an error occurred; only its settings tell which.
+        try:
+            settings = await self._settings(broker)
+        except (NetError, BrokerRefused):
+            return False
+        return not all(settings.get(name, "x").strip() for name in APACHE_PROVIDERS)
+
+
+def _what_to_set(broker: Broker) -> str:
+    lines = ", ".join(f"{name}={value}" for name, value in APACHE_PROVIDERS.items())
+    return (
+        f"{label_of(broker)} keeps neither users nor rules, as no provider is configured; set "
+        f"{lines} in its configuration and restart it"
+    )

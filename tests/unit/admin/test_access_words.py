@@ -1,4 +1,4 @@
-"""What users and rules are written with: passwords that do not show, and words that brokers take."""
+"""What users and rules are written with: passwords that do not show, words that brokers take."""
 
 from __future__ import annotations
 

@@ -367,7 +367,6 @@ async def test_tables_are_dumped_for_replicas(broker: BrokerApp, peer: Peer) -> 
 @pytest.mark.parametrize(
     "code",
     [
-        RequestCode.AUTH_CREATE_USER,
         RequestCode.CONTROLLER_ELECT_MASTER,
         RequestCode.REGISTER_MESSAGE_FILTER_CLASS,
     ],

@@ -42,16 +42,16 @@ ANSWERED = frozenset(
         Code.VIEW_BROKER_STATS_DATA,
         Code.SET_MESSAGE_REQUEST_MODE,
         Code.GET_BROKER_HA_STATUS,
+        Code.AUTH_CREATE_USER,
+        Code.AUTH_LIST_USER,
+        Code.AUTH_CREATE_ACL,
+        Code.AUTH_LIST_ACL,
     )
 )
 REFUSED = frozenset(
     (
         Code.UPDATE_AND_CREATE_STATIC_TOPIC,
         Code.GET_COLD_DATA_FLOW_CTR_INFO,
-        Code.AUTH_CREATE_USER,
-        Code.AUTH_LIST_USER,
-        Code.AUTH_CREATE_ACL,
-        Code.AUTH_LIST_ACL,
     )
 )
 NO_JSON = (Code.QUERY_MESSAGE, Code.VIEW_MESSAGE_BY_ID, Code.GET_CONSUMER_RUNNING_INFO)

@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 from typing import Literal
 
+from pocketmq.broker.access_config import AccessConfig
 from pocketmq.net import ListenConfig
 from pocketmq.settings import group, setting
 from pocketmq.store.config import StoreConfig
@@ -467,3 +468,4 @@ class BrokerConfig:
     registration: RegistrationConfig = group(RegistrationConfig)
     saving: SavingConfig = group(SavingConfig)
     metrics: MetricsConfig = group(MetricsConfig)
+    access: AccessConfig = group(AccessConfig)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterable, Sequence
 
+from pocketmq.broker.access import Access
 from pocketmq.broker.addresses import advertised, presence
 from pocketmq.broker.config import BrokerConfig
 from pocketmq.broker.handlers.admin.figure_sources import BrokerFigures, LiveParts
@@ -23,6 +25,7 @@ from pocketmq.broker.handlers.queries import QueriesHandler
 from pocketmq.broker.handlers.send import SendHandler
 from pocketmq.broker.handlers.send_gate import SendGate
 from pocketmq.broker.models import Ground, Models
+from pocketmq.broker.pipeline import Checked
 from pocketmq.broker.routes import Routes, frame_handlers_of, merge
 from pocketmq.broker.services.clients import ClientService
 from pocketmq.broker.services.cold_reads import ColdReadService
@@ -41,10 +44,12 @@ from pocketmq.broker.state.tables import Tables, load_tables
 from pocketmq.broker.state.topics import is_batch_topic
 from pocketmq.clock import Clock
 from pocketmq.message.scan import Filed
-from pocketmq.net import Around, Server
+from pocketmq.net import Around, Server, Service
 from pocketmq.net.dispatch import Dispatch
 from pocketmq.protocol.replies import SendReplies
 from pocketmq.store import MessageStore, RecoveryReport
+
+_log = logging.getLogger(__name__)
 
 _TELL_SECONDS = 3.0
 
@@ -155,7 +160,14 @@ class RunningBroker:
         )
         self.saving = SavingService(
             config.saving,
-            prompt=(tables.topics, tables.groups, tables.overrides, tables.request_modes),
+            prompt=(
+                tables.topics,
+                tables.groups,
+                tables.overrides,
+                tables.request_modes,
+                tables.users,
+                tables.acls,
+            ),
             timed=(
                 tables.offsets,
                 tables.delays,
@@ -175,7 +187,9 @@ class RunningBroker:
 
     def _wire_ports(self, bound: socket.socket, fast: socket.socket | None) -> None:
         """Who answers, and where."""
-        self.routes = routes = self._routes(self.tables)
+        tables, config = self.tables, self.config
+        self.access = Access(config.access, config.identity.cluster, tables.users, tables.acls)
+        self.routes = routes = self._routes(tables)
         self.server = self._server(routes, bound)
         self.fast_server = None
         if fast is not None:
@@ -263,6 +277,7 @@ class RunningBroker:
             lambda: self.flush.waiting,
             self.models.figures,
             self.models.takers(),
+            self.access,
         )
 
     def _figures(self) -> FiguresHandler:
@@ -296,7 +311,7 @@ class RunningBroker:
         await self.registration.tell_changes(_TELL_SECONDS)
 
     def _server(self, routes: Routes, bound: socket.socket) -> Server:
-        service = Dispatch(
+        service: Service = Dispatch(
             routes.handlers,
             frame_handlers=routes.frame_handlers,
             take=routes.sends.take,
@@ -304,6 +319,8 @@ class RunningBroker:
             on_disconnect=self.tables.clients.disconnected,
             role="broker",
         )
+        if self.access.config.is_on:
+            service = Checked(service, self.access.admit)
         served = service if self._around is None else self._around(service)
         return Server(served, self.config.listen, bound)
 
@@ -314,6 +331,8 @@ class RunningBroker:
 
     async def start(self) -> None:
         """Begin to work, then to listen, then to register."""
+        for warning in self.access.warnings():
+            _log.warning("%s", warning)
         self.dispatch.drain()
         for service in (self.upkeep, self.flush, self.long_poll, self.clients):
             service.start()

@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Final
 from pocketmq.cli.own_tls import PASSWORD_VARIABLE, arguments_of, own_tls
 from pocketmq.cli.running import Processes
 from pocketmq.clock import SystemClock
+from pocketmq.security.credentials import ACCESS_KEY_VARIABLE, SECRET_KEY_VARIABLE
 
 if TYPE_CHECKING:
     from pocketmq.broker.config import BrokerConfig
+    from pocketmq.security import Credentials
 
 _log = logging.getLogger(__name__)
 
@@ -96,8 +98,10 @@ class Child:
             await self._spawn()
 
 
-def exporter_of(config: BrokerConfig, address: str) -> Child | None:
-    """The exporter that a broker at `address` is set to have, or None."""
+def exporter_of(
+    config: BrokerConfig, address: str, credentials: Credentials | None = None
+) -> Child | None:
+    """The exporter that a broker at `address` is set to have, or None. It signs what it asks."""
     metrics = config.metrics
     if metrics.exporter != "PROM":
         if metrics.exporter != "DISABLE":
@@ -110,13 +114,17 @@ def exporter_of(config: BrokerConfig, address: str) -> Child | None:
     host = metrics.host or config.listen.host
     _log.info("metrics at http://%s:%d/metrics", host, metrics.port)
     tls = own_tls(config.listen)
+    secrets = {PASSWORD_VARIABLE: tls.key_password} if tls and tls.key_password else {}
+    if credentials is not None:
+        secrets[ACCESS_KEY_VARIABLE] = credentials.access_key
+        secrets[SECRET_KEY_VARIABLE] = credentials.secret_key
     return Child(
         "exporter",
         (
             *("exporter", "--broker", address, "--host", host, "--port", str(metrics.port)),
             *([] if tls is None else arguments_of(tls)),
         ),
-        {} if tls is None or not tls.key_password else {PASSWORD_VARIABLE: tls.key_password},
+        secrets,
     )
 
 

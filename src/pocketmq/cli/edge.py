@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pocketmq.console.config import ConsoleConfig
 from pocketmq.console.listening import exposure_problem, listen, url_of
 from pocketmq.edge.config import EdgeConfig
 from pocketmq.errors import ConfigError, ListenFailed
+from pocketmq.security import Credentials
 from pocketmq.settings import Entry, Resolved, settings_of
 from pocketmq.settings.values import show
 
@@ -110,16 +111,36 @@ def check_installed() -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Reaching:
+    """How the console reaches the servers that it is started beside.
+
+    `tls` tells how to speak with servers that take nothing else, `credentials` sign requests.
+    """
+
+    name_servers: str
+    tls: TlsConfig | None = None
+    credentials: Credentials | None = None
+
+    def settings(self) -> dict[str, str]:
+        """The same as settings of the edge."""
+        settings = {"edge.name_servers": self.name_servers}
+        if self.tls is not None:
+            settings["edge.tls"] = show(True)
+            settings |= {
+                f"edge.tls_{name}": getattr(self.tls, name)
+                for name in ("authorities", "certificate", "key", "key_password")
+            }
+        if self.credentials is not None:
+            settings["edge.access_key"] = self.credentials.access_key
+            settings["edge.secret_key"] = self.credentials.secret_key
+        return settings
+
+
 async def start_beside(
-    processes: Processes,
-    resolved: Resolved,
-    name_servers: str,
-    options: dict[str, Any],
-    tls: TlsConfig | None = None,
+    processes: Processes, resolved: Resolved, reaching: Reaching, options: dict[str, Any]
 ) -> str:
     """Start the console as a child of `up`; return its address, "" when there is none.
-
-    `tls` tells how to speak with servers that take nothing else.
 
     What is wrong with the console is a warning, as the broker runs without it; but a port that
     somebody asked for and that is busy is an error.
@@ -145,15 +166,8 @@ async def start_beside(
     from pocketmq.edge.supervisor import EdgeSupervisor
 
     settings = {f"console.{one.path}": show(one.default) for one in settings_of(config)}
-    settings["edge.name_servers"] = name_servers
-    if tls is not None:
-        settings["edge.tls"] = show(True)
-        settings |= {
-            f"edge.tls_{name}": getattr(tls, name)
-            for name in ("authorities", "certificate", "key", "key_password")
-        }
     document = {
-        "settings": settings,
+        "settings": settings | reaching.settings(),
         "log_format": options["log_format"],
         "log_level": options["log_level"],
     }

@@ -26,6 +26,7 @@ from pocketmq.settings import Entry, Resolved
 if TYPE_CHECKING:
     from pocketmq.broker.config import BrokerConfig
     from pocketmq.nameserver.config import NameServerConfig
+    from pocketmq.security import Credentials
 
 _log = logging.getLogger(__name__)
 
@@ -185,7 +186,7 @@ def broker(
             _log.warning("no client will find this broker: no name server is set; use -n HOST:PORT")
 
         async def start(processes: Processes) -> None:
-            address = await _start_broker(processes, config)
+            address, _ = await _start_broker(processes, config)
             rows = _broker_rows(config, address, options)
             _ready([("name servers", known_to or "none"), *rows], _try_client(known_to), options)
 
@@ -242,7 +243,7 @@ def _serve(
 
 async def _start_both(processes: Processes, resolved: Resolved, options: dict[str, Any]) -> None:
     from pocketmq.broker.config import BrokerConfig
-    from pocketmq.cli.edge import start_beside
+    from pocketmq.cli.edge import Reaching, start_beside
     from pocketmq.nameserver.config import NameServerConfig
 
     broker_config = resolved.config(BrokerConfig)
@@ -251,10 +252,15 @@ async def _start_both(processes: Processes, resolved: Resolved, options: dict[st
     others = [part for part in registration.name_servers.split(";") if part]
     known_to = ";".join(dict.fromkeys([_reachable(name_server), *others]))
     config = replace(broker_config, registration=replace(registration, name_servers=known_to))
-    address = await _start_broker(processes, config)
+    address, credentials = await _start_broker(processes, config)
     rows = [("name server", name_server), *_broker_rows(config, address, options)]
-    tls = own_tls(broker_config.listen)
-    console = await start_beside(processes, resolved, _reachable(name_server), options, tls)
+    reaching = Reaching(_reachable(name_server), own_tls(broker_config.listen), credentials)
+    if config.access.authentication and credentials is None:
+        _log.warning(
+            "the console cannot sign, so the broker refuses all it asks; set "
+            "initAuthenticationUser or innerClientAuthenticationCredentials"
+        )
+    console = await start_beside(processes, resolved, reaching, options)
     if console:
         rows.append(("console", console))
     _ready(rows, _try_hello(name_server), options)
@@ -273,7 +279,10 @@ async def _start_name_server(processes: Processes, config: NameServerConfig) -> 
     return str(app.address)
 
 
-async def _start_broker(processes: Processes, config: BrokerConfig) -> str:
+async def _start_broker(
+    processes: Processes, config: BrokerConfig
+) -> tuple[str, Credentials | None]:
+    """Start a broker and what belongs to it; return its address, and what its helpers sign with."""
     from pocketmq.broker.app import BrokerApp
 
     app = BrokerApp(config)
@@ -281,10 +290,11 @@ async def _start_broker(processes: Processes, config: BrokerConfig) -> str:
         await processes.start(app)
     except ListenFailed as error:
         raise ListenFailed(f"{error} (--broker-port PORT)") from None
-    exporter = exporter_of(config, _reachable(str(app.address)))
+    credentials = app.running.tables.users.helper_credentials()
+    exporter = exporter_of(config, _reachable(str(app.address)), credentials)
     if exporter is not None:
         await processes.start(exporter)
-    return str(app.address)
+    return str(app.address), credentials
 
 
 def _broker_rows(config: BrokerConfig, address: str, options: dict[str, Any]) -> list[Row]:
@@ -292,10 +302,14 @@ def _broker_rows(config: BrokerConfig, address: str, options: dict[str, Any]) ->
     data = str(config.store.root)
     if options["ephemeral"]:
         data += ", gone at exit"
-    return [
+    rows = [
         ("broker", f"{address}, {identity.broker_name} of {identity.cluster}"),
         ("data", data),
     ]
+    access = config.access
+    asked = {"signatures": access.authentication, "permissions": access.authorization}
+    checked = " and ".join(what for what, is_on in asked.items() if is_on)
+    return [*rows, ("access", f"{checked} are checked")] if checked else rows
 
 
 def _ready(rows: list[Row], next_step: str, options: dict[str, Any]) -> None:

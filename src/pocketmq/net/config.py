@@ -59,7 +59,7 @@ class ListenConfig:
     )
     tls_key: str = setting("", "PEM file with the private key.", alias="tls.server.keyPath")
     tls_key_password: str = setting(
-        "", "Password of the private key.", alias="tls.server.keyPassword"
+        "", "Password of the private key.", alias="tls.server.keyPassword", secret=True
     )
     tls_trust: str = setting(
         "",

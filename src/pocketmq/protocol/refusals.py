@@ -23,10 +23,6 @@ _COLD_DATA: Final = (
     "there are no quotas for cold reads here: old messages are read on threads of their own and "
     "hold nobody up, so nothing needs to be limited"
 )
-_USERS: Final = (
-    "there are no users and policies here; let a firewall or TLS client certificates "
-    "(tls.server.need.client.auth) decide who reaches a broker"
-)
 _FILTER_SERVER: Final = (
     "filter servers ended with RocketMQ 4.3; subscribe with an SQL92 expression instead "
     "(enablePropertyFilter=true)"
@@ -44,7 +40,6 @@ _NAME_SERVER_CODES: Final = (
     *range(100, 107),
     *(205, 206, 216, 217, 219, 224, 304, 311, 312, 313, 318, 319, 322, 327, 901, 904),
 )
-_USER_CODES: Final = tuple(range(3001, 3011))
 
 
 def _table(*rows: tuple[tuple[int, ...], str]) -> Mapping[int, str]:
@@ -61,7 +56,6 @@ BY_BROKER: Final = _table(
         _COLD_DATA,
     ),
     ((Code.GET_COLD_DATA_FLOW_CTR_INFO,), _COLD_DATA),
-    (_USER_CODES, _USERS),
     ((Code.REGISTER_FILTER_SERVER, Code.REGISTER_MESSAGE_FILTER_CLASS), _FILTER_SERVER),
     (
         (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-SAFETY = {"aclEnable", "authenticationEnabled", "authorizationEnabled"}
+SAFETY = {"aclEnable"}
 """Settings that must not be ignored in silence: whoever sets them relies on being protected."""
 
 _REASONS = (
@@ -34,8 +34,19 @@ _REASONS = (
     ),
     ("(?i)tiered|objectstore|readahead|groupcommit|rolling", "PocketMQ has no tiered storage yet"),
     (
-        "(?i)^(auth|acl|initAuth|inner|migrateAuth|userCache|stateful)",
-        "access control is not there yet",
+        "(?i)^auth.*(provider|strategy|path)$|^clusterName|^configName",
+        "users and permissions are always looked up in users.json and acls.json below the data "
+        "directory's config/, for every request",
+    ),
+    (
+        "(?i)^(userCache|aclCache|stateful)",
+        "users and permissions are all in memory and every request is decided anew, so there is "
+        "no cache to bound",
+    ),
+    (
+        "(?i)^(acl|migrateAuth)",
+        "the plain_acl.yml of RocketMQ 4 is not read; create its users and permissions with "
+        "createUser and createAcl",
     ),
     ("(?i)^tls\\.client", "it is a setting of clients"),
     ("(?i)^metric", "PocketMQ exports its metrics its own way"),

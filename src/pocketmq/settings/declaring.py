@@ -43,6 +43,7 @@ class Declaration:
     maximum: float | None = None
     environment: str | None = None
     check: Callable[[Any], object] | None = None
+    secret: bool = False
 
 
 def setting(
@@ -55,15 +56,19 @@ def setting(
     maximum: float | None = None,
     environment: str | None = None,
     check: Callable[[Any], object] | None = None,
+    secret: bool = False,
 ) -> T:
     """Declare one setting as a dataclass field.
 
     `environment` names one more environment variable that sets it, beside its POCKETMQ_ name.
     `check` is called with a written value and raises ValueError, saying what the value must be.
+    The value of a `secret` is shown nowhere: not in errors, nor in what a config looks like.
     """
     aliases = (alias,) if isinstance(alias, str) else alias
-    declaration = Declaration(doc, aliases, alias_unit, minimum, maximum, environment, check)
-    declared: T = field(default=default, metadata={_KEY: declaration})
+    declaration = Declaration(
+        doc, aliases, alias_unit, minimum, maximum, environment, check, secret
+    )
+    declared: T = field(default=default, repr=not secret, metadata={_KEY: declaration})
     return declared
 
 

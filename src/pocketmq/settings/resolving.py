@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pocketmq.errors import ConfigError
 from pocketmq.settings import apache
@@ -18,6 +18,9 @@ from pocketmq.settings.sources import Entry
 from pocketmq.settings.values import BadValue, parse, show
 
 C = TypeVar("C")
+
+HIDDEN: Final = "******"
+"""What is shown instead of a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +130,16 @@ def resolve(
 
 
 def as_properties(config: object) -> dict[str, str]:
-    """Return a config under RocketMQ's names, in RocketMQ's units, as its tools show it."""
+    """Return a config under RocketMQ's names, in RocketMQ's units, as its tools show it.
+
+    A secret that is set shows as `HIDDEN`.
+    """
     properties = {}
     for setting in settings_of(config):
         unit = setting.declaration.alias_unit
         value = setting.default
+        if setting.declaration.secret and value:
+            value = HIDDEN
         if unit != 1 and isinstance(value, (int, float)):
             value = value // unit
         for alias in setting.declaration.aliases:
@@ -143,7 +151,10 @@ def _value(target: _Target, entry: Entry) -> object:
     try:
         return parse(target.setting, entry.value, target.scale)
     except BadValue as problem:
-        default = show(target.setting.default)
+        declared = target.setting
+        if declared.declaration.secret:
+            raise ConfigError(f"{entry.where}: {entry.name} {problem}") from None
+        default = show(declared.default)
         hint = f"; the default is {default}" if default else ""
         raise ConfigError(
             f"{entry.where}: {entry.name} = {show(entry.value)!r} {problem}{hint}"
@@ -162,8 +173,10 @@ def _complaint(entry: Entry, names: Names) -> str:
     reason = apache.reason(key)
     if key in apache.SAFETY and str(entry.value).strip().lower() == "true":
         raise ConfigError(
-            f"{entry.where}: {key} = true asks for access control, which PocketMQ does not have "
-            f"yet; remove it, or say --set {key}=false to run open to everyone who can connect"
+            f"{entry.where}: {key} = true asks for the access control of RocketMQ 4, with users in "
+            "plain_acl.yml, which PocketMQ does not read; set authenticationEnabled=true and "
+            "authorizationEnabled=true with an initAuthenticationUser instead, or say "
+            f"--set {key}=false to run open to everyone who can connect"
         )
     return f"{entry.where}: RocketMQ's {key} has no effect here: {reason}"
 

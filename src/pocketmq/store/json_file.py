@@ -22,13 +22,19 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file's content safely. Raise StoreFull or StoreNotWritable; the old one stays."""
+def replace_file(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Replace a file's content safely. Raise StoreFull or StoreNotWritable; the old one stays.
+
+    Nobody but the owner may read a `private` one, not even while it is written.
+    """
     fresh = path.with_name(path.name + ".tmp")
     backup = path.with_name(path.name + ".bak")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(fresh, "wb") as file:
+        if private:
+            with contextlib.suppress(FileNotFoundError):
+                fresh.unlink()  # one left behind may be open to others, or be read by them
+        with open(fresh, "wb", opener=_open_private if private else None) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -43,6 +49,10 @@ def replace_file(path: Path, content: bytes) -> None:
         space.sync_directory(str(path.parent))
     except OSError as error:
         raise space.store_error(str(path), error) from error
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def load_file(path: Path, decode: Callable[[bytes], T]) -> T | None:

@@ -84,7 +84,7 @@ def _alike(view: View, because: str, *lines: str) -> Iterable[Step]:
         yield Step(line, line, view, because)
 
 
-NO_AUTHENTICATION: Final = "both refuse, as no user store is configured, with different remarks"
+NO_AUTHENTICATION: Final = "both refuse, as access control is off, with different remarks"
 
 SETTING_UP: Final[tuple[Step, ...]] = tuple(
     _same(

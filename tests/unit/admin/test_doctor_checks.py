@@ -41,6 +41,7 @@ CONFIG = {
     "enablePropertyFilter": "false",
     "autoCreateTopicEnable": "false",
     "authenticationEnabled": "true",
+    "aclEnable": "false",
     "flushDiskType": "SYNC_FLUSH",
 }
 BROKER = BrokerFacts(
@@ -361,17 +362,22 @@ def test_no_authentication_where_others_reach_it() -> None:
 def test_the_advice_against_strangers_can_be_followed_with_this_broker() -> None:
     theirs = only(with_config(authenticationEnabled="false"), "settings are safe")
     assert "authenticationEnabled=true" in theirs.mend and theirs.command == ""
-    config = {name: value for name, value in CONFIG.items() if name != "authenticationEnabled"}
+    config = {name: value for name, value in CONFIG.items() if name != "aclEnable"}
+    assert found(with_broker(config=config)) == []
+    config["authenticationEnabled"] = "false"
     ours = only(with_broker(config=config), "settings are safe")
     assert ours.command == "pocketmq broker --host 127.0.0.1"
     known = {setting.path for setting in settings_of(BrokerConfig())}
     named = set(re.findall(r"[a-z_]+\.[a-z_]+", ours.mend))
     assert named == {name for name in named if name in known} and len(named) == 5
+    aliases = set(as_properties(BrokerConfig()))
+    words = {"authenticationEnabled", "authorizationEnabled", "initAuthenticationUser"}
+    assert words <= aliases & set(re.findall(r"\w+", ours.mend))
     strict = {**config, "tls.server.mode": "enforcing", "tls.server.need.client.auth": "require"}
     assert found(with_broker(config=strict)) == []
     shown = as_properties(BrokerConfig())
     assert {"tls.server.mode", "tls.server.need.client.auth"} <= shown.keys()
-    assert "authenticationEnabled" not in shown and "aclEnable" not in shown
+    assert shown["authenticationEnabled"] == "false" and "aclEnable" not in shown
 
 
 def test_topics_that_create_themselves() -> None:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pocketmq.cli.edge import start_beside
+from pocketmq.cli.edge import Reaching, start_beside
 from pocketmq.cli.running import Processes
 from pocketmq.console.config import ConsoleConfig
 from pocketmq.errors import ListenFailed
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="up starts no co
 async def _start(resolved: Resolved) -> str:
     processes = Processes()
     try:
-        return await start_beside(processes, resolved, "127.0.0.1:9876", OPTIONS)
+        return await start_beside(processes, resolved, Reaching("127.0.0.1:9876"), OPTIONS)
     finally:
         await processes.stop()
 

@@ -13,10 +13,11 @@ T = TypeVar("T")
 
 
 class TableFile:
-    """Loads one file and replaces it whole."""
+    """Loads one file and replaces it whole. Only its owner may read a `private` one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, private: bool = False) -> None:
         self.path = path
+        self._private = private
 
     def load(self, decode: Callable[[bytes], T]) -> T | None:
         """What was saved last, or None when nothing was. Raise CorruptStore, OSError.
@@ -35,4 +36,4 @@ class TableFile:
 
     def replace(self, content: bytes) -> None:
         """Make this the content, durably. Blocks on the disk. Raise StoreError."""
-        replace_file(self.path, content)
+        replace_file(self.path, content, private=self._private)

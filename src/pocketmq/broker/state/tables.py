@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pocketmq.broker.config import BrokerConfig
+from pocketmq.broker.state.acls import AclTable
 from pocketmq.broker.state.clients import ClientTable
 from pocketmq.broker.state.delay import DelayTable
 from pocketmq.broker.state.filters import FilterTable
@@ -20,6 +21,7 @@ from pocketmq.broker.state.table_file import TableFile
 from pocketmq.broker.state.timers import WaitingTable
 from pocketmq.broker.state.topics import TopicTable
 from pocketmq.broker.state.transactions import TransactionTable
+from pocketmq.broker.state.users import UserTable
 from pocketmq.clock import Clock
 
 
@@ -40,6 +42,8 @@ class Tables:
     orders: OrderTable
     request_modes: RequestModes
     filters: FilterTable
+    users: UserTable
+    acls: AclTable
 
 
 def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
@@ -75,6 +79,10 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
     orders.load()
     modes = RequestModes(clock, file=TableFile(directory / "messageRequestMode.json"))
     modes.load()
+    users = UserTable(config.access, clock, file=TableFile(directory / "users.json", private=True))
+    users.load()
+    acls = AclTable(config.access, clock, file=TableFile(directory / "acls.json", private=True))
+    acls.load()
     return Tables(
         topics,
         groups,
@@ -89,4 +97,6 @@ def load_tables(config: BrokerConfig, clock: Clock) -> Tables:
         orders,
         modes,
         filters,
+        users,
+        acls,
     )

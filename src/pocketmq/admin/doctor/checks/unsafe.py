@@ -14,8 +14,9 @@ from pocketmq.admin.doctor.findings import Finding, Severity
 from pocketmq.admin.doctor.limits import Limits
 
 _CHECK = "settings are safe"
-_SWITCHES = ("authenticationEnabled", "aclEnable")
-"""Settings of Apache's brokers, of 5.x and 4.x, that make them ask who somebody is."""
+_APACHE_SWITCH = "aclEnable"
+"""Only Apache's brokers have it; of 4.x it makes them ask who somebody is."""
+_SWITCHES = ("authenticationEnabled", _APACHE_SWITCH)
 
 
 def settings(facts: ClusterFacts, limits: Limits) -> Iterator[Finding]:
@@ -42,9 +43,11 @@ def _access(broker: BrokerFacts, host: str) -> Iterator[Finding]:
         command = ""
     else:
         mend = (
-            f"{wall}, let it listen on 127.0.0.1 when nobody else needs it, or let it ask for "
-            "certificates: listen.tls_mode enforcing and listen.tls_client_auth require, with "
-            "listen.tls_certificate, listen.tls_key and listen.tls_trust."
+            f"{wall}, let it listen on 127.0.0.1 when nobody else needs it, let it ask for "
+            "certificates (listen.tls_mode enforcing and listen.tls_client_auth require, with "
+            "listen.tls_certificate, listen.tls_key and listen.tls_trust), or for signatures: "
+            "authenticationEnabled=true and authorizationEnabled=true, with an "
+            "initAuthenticationUser."
         )
         command = "pocketmq broker --host 127.0.0.1"
     yield Finding(
@@ -64,8 +67,8 @@ def _access(broker: BrokerFacts, host: str) -> Iterator[Finding]:
 
 
 def _is_apache(broker: BrokerFacts) -> bool:
-    """Whether it is Apache's, which tells by the switches of its own that it has."""
-    return any(switch in broker.config for switch in _SWITCHES)
+    """Whether it is Apache's, which tells by the switch of its own that it has."""
+    return _APACHE_SWITCH in broker.config
 
 
 def _asks_for_certificates(broker: BrokerFacts) -> bool:

@@ -49,7 +49,6 @@ CHANGEABLE: Final = frozenset(
 )
 """The paths of all settings that can be changed by request."""
 
-SECRETS: Final = frozenset(("tls.server.keyPassword",))
 FORBIDDEN_BY_APACHE: Final = frozenset(("brokerConfigPath", "rocketmqHome", "configBlackList"))
 
 Take = Callable[[Any], None]
@@ -74,7 +73,7 @@ class LiveSettings:
         """All settings under RocketMQ's names, as they are now, without secrets."""
         shown = as_properties(self.config)
         shown["brokerName"] = self.config.identity.broker_name
-        return shown | {key: "******" for key in SECRETS if shown.get(key)}
+        return shown
 
     def parsed(self, asked: Mapping[str, str]) -> dict[str, object]:
         """The changes that a request asks for, by path; what it repeats is none. Raise Refused.

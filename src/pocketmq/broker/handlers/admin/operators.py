@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pocketmq.broker.access import Access
 from pocketmq.broker.config import BrokerConfig, SendConfig, TopicsConfig
+from pocketmq.broker.handlers.admin.acls import AclsHandler
 from pocketmq.broker.handlers.admin.cleaning import CleaningHandler
 from pocketmq.broker.handlers.admin.config import ConfigHandler
 from pocketmq.broker.handlers.admin.consumers import ConsumersHandler
@@ -17,6 +19,7 @@ from pocketmq.broker.handlers.admin.relays import RelaysHandler
 from pocketmq.broker.handlers.admin.resets import ResetsHandler
 from pocketmq.broker.handlers.admin.runtime import RuntimeHandler
 from pocketmq.broker.handlers.admin.statistics import StatisticsHandler
+from pocketmq.broker.handlers.admin.users import UsersHandler
 from pocketmq.broker.handlers.groups import GroupsHandler
 from pocketmq.broker.handlers.topics import Settle, TopicsHandler
 from pocketmq.broker.routes import Routed
@@ -47,6 +50,7 @@ class OperatorServices:
     waiting_sends: Callable[[], int]
     model_figures: Callable[[], dict[str, object]]
     takers: Mapping[str, Take]
+    access: Access
 
 
 def operator_handlers(
@@ -61,10 +65,7 @@ def operator_handlers(
     progress = Progress(broker_name, tables.offsets, tables.clients, store)
     save = services.saving.save_prompt
     long_work = LongWork(clock, services.cold_reads)
-    settings = ConfigHandler(
-        LiveSettings(config, _takers(store, tables, services)), tables.overrides, save
-    )
-    settings.apply_overrides()
+    settings = _settings_handler(config, store, tables, services)
     return [
         TopicsHandler(tables.topics, tables.offsets, tables.statistics, store, services.settle),
         GroupsHandler(tables.groups, tables.offsets, tables.statistics, save),
@@ -108,8 +109,24 @@ def operator_handlers(
         ),
         CleaningHandler(services.retention, tables.topics, store, long_work),
         DumpsHandler(tables.offsets, tables.delays),
+        *_access_handlers(services, tables),
         RefusalsHandler(),
     ]
+
+
+def _settings_handler(
+    config: BrokerConfig, store: MessageStore, tables: Tables, services: OperatorServices
+) -> ConfigHandler:
+    live = LiveSettings(config, _takers(store, tables, services))
+    handler = ConfigHandler(live, tables.overrides, services.saving.save_prompt)
+    handler.apply_overrides()
+    return handler
+
+
+def _access_handlers(services: OperatorServices, tables: Tables) -> list[Routed]:
+    access, users, acls = services.access, tables.users, tables.acls
+    save = services.saving.save_prompt
+    return [UsersHandler(access, users, acls, save), AclsHandler(access, users, acls, save)]
 
 
 def _takers(store: MessageStore, tables: Tables, services: OperatorServices) -> dict[str, Take]:

@@ -1,0 +1,147 @@
+"""Who asks, and may they? Decided for every request before its handler sees it.
+
+First the signature says who asks (authentication), then that user's permissions say whether it may
+be (authorization); either may be switched on alone. Nothing is remembered between requests, so a
+user who is changed, disabled or deleted is so from the next request on.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pocketmq.broker.access_config import AccessConfig, codes_of
+from pocketmq.broker.rules.acl_documents import subject_of
+from pocketmq.broker.rules.needs import needs_of
+from pocketmq.broker.state.acls import AclTable
+from pocketmq.broker.state.users import UserTable
+from pocketmq.errors import ProtocolError, Refused
+from pocketmq.net import Connection
+from pocketmq.protocol.codes import ResponseCode
+from pocketmq.protocol.command import Command
+from pocketmq.security import verify
+from pocketmq.security.acls import Need, allows, decide
+from pocketmq.security.signatures import ACCESS_KEY
+from pocketmq.security.users import User
+
+_SHOWN_CHARS: Final = 80
+
+
+class Access:
+    """Refuses what its asker may not do. `cluster` is the name that permissions call it by."""
+
+    def __init__(
+        self, config: AccessConfig, cluster: str, users: UserTable, acls: AclTable
+    ) -> None:
+        self.config = config
+        self._cluster = cluster
+        self._users = users
+        self._acls = acls
+        self._needs_no_signature = codes_of(config.authentication_whitelist)
+        self._needs_no_permission = codes_of(config.authorization_whitelist)
+
+    def warnings(self) -> list[str]:
+        """What an operator should know about how it is set."""
+        config, found = self.config, []
+        if config.authentication and not len(self._users):
+            found.append(
+                "every request must be signed and there are no users, so all are refused; set "
+                "initAuthenticationUser"
+            )
+        if config.authorization and not config.authentication:
+            found.append(
+                "permissions are checked and signatures are not, so whoever gives the name of a "
+                "user is believed; set authenticationEnabled=true"
+            )
+        return found
+
+    def admit(self, connection: Connection, command: Command) -> None:
+        """Return when the request may go on. Raise Refused."""
+        config = self.config
+        if config.authentication and command.code not in self._needs_no_signature:
+            self.authenticate(command)
+        if config.authorization and command.code not in self._needs_no_permission:
+            self._authorize(connection.peer.host, command)
+
+    def authenticate(self, command: Command) -> User:
+        """The user who signed this request. Raise Refused."""
+        fields = command.fields
+        user = self._claimed(command)
+        if not user.is_enabled:
+            raise _no(f"user {user.name!r} is disabled; an operator can enable it with updateUser")
+        if not verify(fields, command.body, user.password, version=command.version):
+            raise _no(
+                f"the signature is not the one of user {user.name!r}; check the secret key, and "
+                "that nothing between the client and the broker changes requests"
+            )
+        return user
+
+    def operator(self, command: Command) -> User:
+        """The user who sent a request about users and permissions. Raise Refused.
+
+        Where permissions are looked at, they have been already. Elsewhere only Super users may
+        send such requests, as passwords are among what they show. While nothing is switched on,
+        users can be prepared by the Super user of the settings.
+        """
+        config = self.config
+        if config.authentication and config.authorization:
+            return self._claimed(command)
+        if not config.authentication and not len(self._users):
+            raise Refused(
+                ResponseCode.SYSTEM_ERROR,
+                "access control is off and this broker has no users; set initAuthenticationUser, "
+                "and authenticationEnabled=true when clients are ready to sign",
+            )
+        user = self.authenticate(command)
+        if not user.is_super:
+            raise _no(
+                f"user {user.name!r} is not Super; without authorizationEnabled only Super users "
+                "may see and change users and permissions"
+            )
+        return user
+
+    def _claimed(self, command: Command) -> User:
+        name = command.fields.get(ACCESS_KEY)
+        if not name:
+            raise _no(
+                "the request is not signed, and this broker asks who its clients are; give the "
+                "client an access key and a secret key"
+            )
+        user = self._users.find(name)
+        if user is None:
+            raise _no(
+                f"user {name[:_SHOWN_CHARS]!r} is not known; check the access key, or let an "
+                "operator create the user with createUser"
+            )
+        return user
+
+    def _authorize(self, host: str, command: Command) -> None:
+        user: User | None = None
+        if command.fields.get(ACCESS_KEY):
+            user = self._claimed(command)
+            if not user.is_enabled:
+                raise _no(f"user {user.name!r} is disabled")
+            if user.is_super:
+                return
+        try:
+            needs = needs_of(command, self._cluster)
+        except ProtocolError as error:
+            raise _no(f"what the request is about cannot be read: {error}") from None
+        for need in needs:
+            if user is None:
+                user = self._claimed(command)  # refuses, as nobody is named
+            self._check(user, need, host)
+
+    def _check(self, user: User, need: Need, host: str) -> None:
+        entry = decide(self._acls.find(subject_of(user.name)), need, host)
+        if allows(entry):
+            return
+        actions = " or ".join(sorted(action.value for action in need.actions))
+        what = f"{subject_of(user.name)} has no permission to {actions} {need.type.value}:"
+        what += f"{need.name[:_SHOWN_CHARS]} from {host}"
+        if entry is None:
+            raise _no(f"{what}: no policy matches; an operator can allow it with createAcl")
+        raise _no(f"{what}: its policy for {entry.resource} denies it")
+
+
+def _no(remark: str) -> Refused:
+    return Refused(ResponseCode.NO_PERMISSION, remark)

@@ -59,6 +59,9 @@ func (d *driver) startPush(r request) (object, error) {
 		consumer.WithConsumerModel(model),
 		consumer.WithConsumerOrder(r.orderly()),
 	}
+	if r.AccessKey != "" {
+		options = append(options, consumer.WithCredentials(r.credentials()))
+	}
 	switch r.From {
 	case "last":
 		options = append(options, consumer.WithConsumeFromWhere(consumer.ConsumeFromLastOffset))

@@ -43,6 +43,8 @@ type request struct {
 	TimeoutMs    int                 `json:"timeout_ms"`
 	Queue        int                 `json:"queue"`
 	Offset       int64               `json:"offset"`
+	AccessKey    string              `json:"access_key"`
+	SecretKey    string              `json:"secret_key"`
 }
 
 type object map[string]any
@@ -125,6 +127,11 @@ func (d *driver) shutdown() {
 
 func (d *driver) instance(name string) string {
 	return fmt.Sprintf("%s_%d", name, os.Getpid())
+}
+
+// credentials are empty for a client that signs nothing.
+func (r request) credentials() primitive.Credentials {
+	return primitive.Credentials{AccessKey: r.AccessKey, SecretKey: r.SecretKey}
 }
 
 func (d *driver) traceConfig() *primitive.TraceConfig {

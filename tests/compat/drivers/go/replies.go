@@ -11,7 +11,7 @@ import (
 
 // request sends a message and waits for the reply.
 func (d *driver) request(r request) (object, error) {
-	p, err := d.producer(r.Group, false)
+	p, err := d.producer(r)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func (d *driver) request(r request) (object, error) {
 
 // requestMany sends all messages at once and hears of the replies by callback.
 func (d *driver) requestMany(r request) (object, error) {
-	p, err := d.producer(r.Group, false)
+	p, err := d.producer(r)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func describeReply(m *primitive.Message) object {
 }
 
 func (d *driver) reply(m *primitive.MessageExt) error {
-	p, err := d.producer("", false)
+	p, err := d.producer(request{})
 	if err != nil {
 		return err
 	}

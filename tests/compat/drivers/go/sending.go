@@ -63,11 +63,12 @@ func (s selector) Select(m *primitive.Message, queues []*primitive.MessageQueue,
 	return s.inTurn.Select(m, queues, last)
 }
 
-func (d *driver) producer(group string, traced bool) (rocketmq.Producer, error) {
+func (d *driver) producer(r request) (rocketmq.Producer, error) {
+	group, traced := r.Group, r.Trace
 	if group == "" {
 		group = "interop_producer"
 	}
-	name := fmt.Sprintf("%s_%v", group, traced)
+	name := fmt.Sprintf("%s_%v%s", group, traced, r.AccessKey)
 	if p := d.senders[name]; p != nil {
 		return p, nil
 	}
@@ -78,6 +79,9 @@ func (d *driver) producer(group string, traced bool) (rocketmq.Producer, error) 
 		producer.WithQueueSelector(selector{producer.NewHashQueueSelector(), producer.NewRoundRobinQueueSelector()}),
 		producer.WithRetry(2),
 		producer.WithSendMsgTimeout(sendSeconds),
+	}
+	if r.AccessKey != "" {
+		options = append(options, producer.WithCredentials(r.credentials()))
 	}
 	if traced {
 		options = append(options, producer.WithTrace(d.traceConfig()))
@@ -93,7 +97,7 @@ func (d *driver) producer(group string, traced bool) (rocketmq.Producer, error) 
 }
 
 func (d *driver) send(r request) (object, error) {
-	p, err := d.producer(r.Group, r.Trace)
+	p, err := d.producer(r)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
+import org.apache.rocketmq.client.consumer.rebalance.AllocateMessageQueueAveragely;
 import org.apache.rocketmq.client.utils.MessageUtil;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageExt;
@@ -42,7 +43,8 @@ final class Consuming {
     private JsonObject startPush(JsonObject request) throws Exception {
         String name = Json.text(request, "name");
         DefaultMQPushConsumer consumer =
-            new DefaultMQPushConsumer(Json.text(request, "group"), Json.flag(request, "trace"), null);
+            new DefaultMQPushConsumer(Json.text(request, "group"), Signing.hook(request),
+                new AllocateMessageQueueAveragely(), Json.flag(request, "trace"), null);
         consumer.setNamesrvAddr(nameServer);
         consumer.setInstanceName(Json.instanceName(name));
         consumer.setPollNameServerInterval(1000);

@@ -22,14 +22,15 @@ final class Sending {
     }
 
     DefaultMQProducer producer() throws Exception {
-        return producer("interop_producer", false);
+        return producer("interop_producer", false, new JsonObject());
     }
 
-    private synchronized DefaultMQProducer producer(String group, boolean trace) throws Exception {
-        String key = group + (trace ? " traced" : "");
+    private synchronized DefaultMQProducer producer(String group, boolean trace, JsonObject request)
+        throws Exception {
+        String key = group + (trace ? " traced" : "") + Signing.user(request);
         DefaultMQProducer producer = producers.get(key);
         if (producer == null) {
-            producer = new DefaultMQProducer(group, trace, null);
+            producer = new DefaultMQProducer(group, Signing.hook(request), trace, null);
             producer.setNamesrvAddr(nameServer);
             producer.setInstanceName(Json.instanceName(key.replace(' ', '_')));
             producer.setPollNameServerInterval(1000);
@@ -44,7 +45,7 @@ final class Sending {
 
     JsonObject send(JsonObject request) throws Exception {
         DefaultMQProducer producer =
-            producer(Json.text(request, "group", "interop_producer"), Json.flag(request, "trace"));
+            producer(Json.text(request, "group", "interop_producer"), Json.flag(request, "trace"), request);
         List<JsonObject> sent = new ArrayList<>();
         List<Message> messages = Json.messagesOf(request);
         String mode = Json.text(request, "mode", "sync");

@@ -12,11 +12,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.rocketmq.acl.common.AclClientRPCHook;
+import org.apache.rocketmq.acl.common.SessionCredentials;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
+import org.apache.rocketmq.remoting.RPCHook;
 import org.apache.rocketmq.tools.command.MQAdminStartup;
 
 /**
@@ -63,7 +66,12 @@ public final class MqAdmin {
             for (JsonElement word : request.getAsJsonArray("words")) {
                 words.add(word.getAsString());
             }
-            answer.addProperty("printed", run(words.toArray(new String[0])));
+            RPCHook hook = null;
+            if (request.has("access_key")) {
+                hook = new AclClientRPCHook(new SessionCredentials(
+                    request.get("access_key").getAsString(), request.get("secret_key").getAsString()));
+            }
+            answer.addProperty("printed", run(words.toArray(new String[0]), hook));
         } else if (verb.equals("call")) {
             JsonObject answers = new JsonObject();
             Calls.make(request, answers);
@@ -77,7 +85,7 @@ public final class MqAdmin {
         }
     }
 
-    private static String run(String[] words) throws Exception {
+    private static String run(String[] words, RPCHook hook) throws Exception {
         PrintStream out = System.out;
         PrintStream err = System.err;
         ByteArrayOutputStream printed = new ByteArrayOutputStream();
@@ -87,7 +95,7 @@ public final class MqAdmin {
         // Commands keep their clients, which they have shut down, so each run needs new ones.
         Mqadmin.forget();
         try {
-            MQAdminStartup.main0(words, null);
+            MQAdminStartup.main0(words, hook);
         } finally {
             System.setOut(out);
             System.setErr(err);

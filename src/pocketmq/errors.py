@@ -367,7 +367,11 @@ class FeatureUnavailable(ClientError):
 
 
 class AccessUnavailable(FeatureUnavailable):
-    """The broker keeps neither users nor rules. The text says what to set."""
+    """The broker keeps neither users nor rules. The text says what to set, `to_set` as a map."""
+
+    def __init__(self, text: str, to_set: dict[str, str]) -> None:
+        super().__init__(text)
+        self.to_set = to_set
 
 
 class PartlyDone(ClientError):

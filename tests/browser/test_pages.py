@@ -44,11 +44,21 @@ PAGES = {
     "broker": ("brokers/pocketmq/0", "bootTimestamp"),
     "broker-settings": ("brokers/pocketmq/0?tab=settings", "fileReservedTime"),
     "name-servers": ("name-servers", "127.0.0.1:"),
+    "access": ("access", "initAuthenticationUser"),
     "settings": ("settings", "Settings of pocketmq"),
     "nowhere": ("no/such/page", "There is no page"),
 }
 
-SAME_IN_CHINESE = ("orders", "billing", "audit", "labels", "amount", "tomorrow", "half-1")
+SAME_IN_CHINESE = (
+    "orders",
+    "billing",
+    "audit",
+    "labels",
+    "amount",
+    "tomorrow",
+    "half-1",
+    "initAuthenticationUser",
+)
 COLOURFUL = ("overview", "group", "message-explain", "dead-letter", "doctor", "offsets")
 """Between them these show every colour there is; what else axe looks at is the same in the dark."""
 

@@ -14,6 +14,7 @@ from pocketmq.admin import Admin
 from pocketmq.console.config import ConsoleConfig, ConsoleListenConfig
 from pocketmq.console.desk import Desk
 from pocketmq.console.server import ConsoleServer
+from pocketmq.security import Credentials
 
 API = "/api/v1"
 
@@ -175,11 +176,14 @@ async def _head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
 
 @asynccontextmanager
 async def console(
-    name_servers: str, users: Path | None = None, **groups: Any
+    name_servers: str,
+    users: Path | None = None,
+    credentials: Credentials | None = None,
+    **groups: Any,
 ) -> AsyncIterator[Browser]:
     """A started console in front of a cluster, and a browser."""
     config = ConsoleConfig(listen=ConsoleListenConfig(port=0), users=users)
-    async with Admin(name_servers) as admin:
+    async with Admin(name_servers, credentials=credentials) as admin:
         server = ConsoleServer(replace(config, **groups), admin)
         await server.start()
         try:

@@ -27,15 +27,16 @@ from pocketmq.protocol.command import Command
 
 T = TypeVar("T")
 
-USERS_SETTING: Final = "authenticationMetadataProvider"
-RULES_SETTING: Final = "authorizationMetadataProvider"
 APACHE_PROVIDERS: Final = {
-    USERS_SETTING: "org.apache.rocketmq.auth.authentication.provider."
+    "authenticationMetadataProvider": "org.apache.rocketmq.auth.authentication.provider."
     "LocalAuthenticationMetadataProvider",
-    RULES_SETTING: "org.apache.rocketmq.auth.authorization.provider."
+    "authorizationMetadataProvider": "org.apache.rocketmq.auth.authorization.provider."
     "LocalAuthorizationMetadataProvider",
 }
 """What Apache's brokers are to be given, so that they keep users and rules on their disk."""
+FIRST_USER: Final = {"initAuthenticationUser": '{"username":"root","password":"..."}'}
+"""What PocketMQ's brokers are to be given: their first user lets all others in."""
+_LISTS: Final = (RequestCode.AUTH_LIST_USER, RequestCode.AUTH_LIST_ACL)
 
 
 def label_of(broker: Broker) -> str:
@@ -45,7 +46,7 @@ def label_of(broker: Broker) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """Whether a broker asks who somebody is, whether it looks at rules, and whether it keeps both.
+    """Whether a broker asks who somebody is, and whether it looks at rules.
 
     When it does not tell, `problem` says why and the rest is False.
     """
@@ -53,7 +54,6 @@ class Switches:
     broker: str
     authentication: bool = False
     authorization: bool = False
-    keeps_users: bool = False
     problem: str = ""
 
 
@@ -94,9 +94,8 @@ class Access:
             return Switches(label_of(broker), problem=str(error))
         return Switches(
             label_of(broker),
-            settings.get("authenticationEnabled", "").strip() == "true",
-            settings.get("authorizationEnabled", "").strip() == "true",
-            bool(settings.get(USERS_SETTING, "").strip()),
+            _is_on(settings, "authenticationEnabled"),
+            _is_on(settings, "authorizationEnabled"),
         )
 
     async def ask(self, broker: Broker, code: int, header: Any, body: bytes = b"") -> Command:
@@ -107,10 +106,11 @@ class Access:
             if error.code == ResponseCode.REQUEST_CODE_NOT_SUPPORTED:
                 raise AccessUnavailable(
                     f"{label_of(broker)} knows neither users nor rules; they need RocketMQ 5.3 or "
-                    "newer"
+                    "newer",
+                    {},
                 ) from None
-            if error.code == ResponseCode.SYSTEM_ERROR and await self._keeps_nothing(broker):
-                raise AccessUnavailable(_what_to_set(broker)) from None
+            if error.code == ResponseCode.SYSTEM_ERROR and code in _LISTS:
+                raise await self._explained(broker, error) from None
             raise
 
     async def told(
@@ -157,18 +157,25 @@ class Access:
         answer = await self._calls.ask(broker.address, RequestCode.GET_BROKER_CONFIG)
         return parse_properties(bytes(answer.body))
 
-    async def _keeps_nothing(self, broker: Broker) -> bool:
-        # Apache's remark is that an error occurred; only its settings tell which.
+    async def _explained(self, broker: Broker, error: BrokerRefused) -> PocketMQError:
+        """Why a broker cannot list users or rules: mostly, as it was not set up to have any."""
         try:
             settings = await self._settings(broker)
         except (NetError, BrokerRefused):
-            return False
-        return not all(settings.get(name, "x").strip() for name in APACHE_PROVIDERS)
+            return error
+        # Apache's remark is that an error occurred; only its settings tell which.
+        if not all(settings.get(name, "x").strip() for name in APACHE_PROVIDERS):
+            lines = ", ".join(f"{name}={value}" for name, value in APACHE_PROVIDERS.items())
+            return AccessUnavailable(
+                f"{label_of(broker)} keeps neither users nor rules, as no provider is configured; "
+                f"set {lines} in its configuration and restart it",
+                APACHE_PROVIDERS,
+            )
+        is_ours = not any(name in settings for name in APACHE_PROVIDERS)
+        if is_ours and not _is_on(settings, "authenticationEnabled"):
+            return AccessUnavailable(f"{label_of(broker)}: {error.remark}", FIRST_USER)
+        return error
 
 
-def _what_to_set(broker: Broker) -> str:
-    lines = ", ".join(f"{name}={value}" for name, value in APACHE_PROVIDERS.items())
-    return (
-        f"{label_of(broker)} keeps neither users nor rules, as no provider is configured; set "
-        f"{lines} in its configuration and restart it"
-    )
+def _is_on(settings: dict[str, str], name: str) -> bool:
+    return settings.get(name, "").strip().lower() == "true"

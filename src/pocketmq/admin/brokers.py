@@ -10,6 +10,7 @@ from typing import Final
 from pocketmq.admin.clusters import Broker, Clusters
 from pocketmq.client.calls import Calls
 from pocketmq.errors import BrokerRefused, ConfigError, NetError
+from pocketmq.message.topics import AUTO_CREATE_TOPIC, PERM_WRITE, SELF_TEST_TOPIC
 from pocketmq.protocol.bodies.java_properties import format_properties, parse_properties
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.fields import decode_fields
@@ -23,6 +24,8 @@ _WRITABLE: Final[dict[bool, tuple[int, type[AddWritePermReply | WipeWritePermRep
     True: (RequestCode.ADD_WRITE_PERM_OF_BROKER, AddWritePermReply),
     False: (RequestCode.WIPE_WRITE_PERM_OF_BROKER, WipeWritePermReply),
 }
+_EVERYWHERE: Final = (SELF_TEST_TOPIC, AUTO_CREATE_TOPIC)
+"""Topics that every broker has by itself, so that their routes tell of every broker."""
 WINDOWS = ("10 s", "1 min", "10 min")
 """The stretches of time that a broker's three rates are about."""
 
@@ -130,6 +133,16 @@ class Brokers:
                 raise answer
             counts[address] = answer
         return counts
+
+    async def drained(self) -> frozenset[str]:
+        """The names of brokers that the first name server lets nobody send to."""
+        for topic in _EVERYWHERE:
+            route = await self._calls.route(topic)
+            if route is not None and route.queue_datas:
+                return frozenset(
+                    queue.broker_name for queue in route.queue_datas if not queue.perm & PERM_WRITE
+                )
+        return frozenset()
 
     async def name_server_settings(self) -> dict[str, dict[str, str]]:
         """Name server -> its settings."""

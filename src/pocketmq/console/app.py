@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pocketmq.console import openapi
 from pocketmq.console.api import (
+    access,
     brokers,
     clients,
     doctor,
@@ -47,6 +48,7 @@ NOUNS: tuple[Noun, ...] = (
     clients.clients,
     brokers.brokers,
     brokers.name_servers,
+    access.access,
     doctor.doctor,
 )
 

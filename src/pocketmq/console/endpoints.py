@@ -83,9 +83,11 @@ class Noun:
         self.name = name
         self.endpoints: list[Endpoint] = []
 
-    def get(self, path: str, media: str = "application/json") -> Callable[[H], H]:
+    def get(
+        self, path: str, media: str = "application/json", *, viewers: bool = True
+    ) -> Callable[[H], H]:
         """Declare something to read."""
-        return self._declare("GET", path, 200, media, True)
+        return self._declare("GET", path, 200, media, viewers)
 
     def post(self, path: str, *, status: int = 200, viewers: bool = False) -> Callable[[H], H]:
         """Declare an action."""
@@ -135,7 +137,7 @@ def route_of(endpoints: list[Endpoint], desk: object) -> Route:
 async def _served(endpoint: Endpoint, desk: object, request: Request) -> Response:
     user = request.scope["pocketmq.user"]
     if not endpoint.viewers:
-        user.must_be_admin()
+        user.must_be_admin(to_change=endpoint.method not in _READS)
     given: dict[str, Any] = {}
     for name in endpoint.path_names:
         text = request.path_params[name]

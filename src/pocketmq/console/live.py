@@ -46,6 +46,7 @@ _ALIVE_SECONDS = 15.0
 _STAY_SECONDS = 12.0
 _NAMES_SECONDS = 10.0
 _CLIENTS_SECONDS = 10.0
+_WAITING_SECONDS = 30.0
 _ASKED_MAX = 16
 
 
@@ -84,6 +85,8 @@ class Live:
         self._looking = asyncio.Lock()
         self._clients: Aged[list[Client]] = Aged(clock, _CLIENTS_SECONDS)
         self._dead: Aged[list[DeadLetterQueue]] = Aged(clock, _CLIENTS_SECONDS)
+        self._waiting: tuple[float, int, int | None] = (0.0, 0, None)
+        """When it was asked, of how many dead letters, how many were not sent back."""
         self._said: Aged[dict[str, ConsumerRunning]] = Aged(clock, _CLIENTS_SECONDS, 100)
         self._number = 0
 
@@ -182,6 +185,7 @@ class Live:
     def forget_dead_letters(self) -> None:
         """Ask for them anew: some were given back."""
         self._dead.forget()
+        self._waiting = (0.0, 0, None)
 
     async def close(self) -> None:
         """Stop looking, and end all streams."""
@@ -242,7 +246,7 @@ class Live:
             await rounds.groups.step(self._group_names)
         seen = Overview(
             self._clock.now_ms(),
-            self._totals(states),
+            self._totals(states, await self._dead_waiting(hurried=hurried)),
             tuple(states),
             self._top_topics(),
             self._top_groups(),
@@ -270,13 +274,35 @@ class Live:
             _log.debug("producers cannot be asked for: %s", error)
         self._names_at = now
 
-    def _totals(self, states: list[BrokerNow]) -> Totals:
+    def _dead_counts(self) -> list[int]:
+        known = self._rounds.topics.known
+        return [rate.messages for name, rate in known.items() if _is_dead(name)]
+
+    async def _dead_waiting(self, *, hurried: bool) -> int | None:
+        """How many dead letters were not sent back. Hurried: what was known last, if anything."""
+        count = sum(self._dead_counts())
+        if not self._rounds.topics.complete:
+            return None
+        asked_at, of, waiting = self._waiting
+        is_old = self._clock.monotonic() - asked_at > _WAITING_SECONDS
+        if not count:
+            waiting = 0
+        elif not hurried and (waiting is None or of != count or is_old):
+            try:
+                waiting = sum(queue.waiting for queue in await self.dead_letters())
+            except PocketMQError as error:
+                _log.debug("dead letters cannot be asked for: %s", error)
+                waiting = None
+            self._waiting = (self._clock.monotonic(), count, waiting)
+        return waiting
+
+    def _totals(self, states: list[BrokerNow], waiting: int | None) -> Totals:
         rounds = self._rounds
         groups = rounds.groups.known.values() if rounds.groups.complete else None
         clients = {one.client_id for one in self._producers}
         if groups is not None:
             clients.update(client for group in groups for client in group.client_ids)
-        dead = [rate.messages for name, rate in rounds.topics.known.items() if _is_dead(name)]
+        dead = self._dead_counts()
         topics, group_count = self._counts
         return Totals(
             total(one.put_tps for one in states),
@@ -288,6 +314,7 @@ class Live:
             len(clients) if groups is not None else None,
             sum(group.rate.lag for group in groups) if groups is not None else None,
             sum(dead) if rounds.topics.complete else None,
+            waiting,
             max((one.disk_ratio for one in states if one.disk_ratio is not None), default=None),
         )
 

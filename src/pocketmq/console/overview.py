@@ -72,6 +72,8 @@ class Totals:
     clients: int | None
     lag: int | None
     dead_letters: int | None
+    dead_letters_waiting: int | None
+    """How many of them were not sent back yet; null: not asked yet."""
     disk_ratio: float | None
 
 

@@ -38,14 +38,13 @@ class Visitor:
     """Whether the password came with the request, as scripts send it."""
     read_only: bool = False
 
-    def must_be_admin(self) -> None:
-        """Raise Problem (403) unless this visitor may change things."""
-        if self.read_only:
+    def must_be_admin(self, *, to_change: bool = True) -> None:
+        """Raise Problem (403) unless this visitor may change things, or see what admins see."""
+        if to_change and self.read_only:
             raise Problem(403, "not_allowed", "this console is read-only (console.read_only)")
         if self.role != ADMIN:
-            raise Problem(
-                403, "not_allowed", f"{self.name} may look, but not change", hint="log in as admin"
-            )
+            said = "may look, but not change" if to_change else "may not look at this"
+            raise Problem(403, "not_allowed", f"{self.name} {said}", hint="log in as admin")
 
 
 @dataclass(slots=True)

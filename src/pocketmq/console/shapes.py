@@ -46,12 +46,16 @@ def field_of(
     minimum: int | None = None,
     maximum: int | None = None,
     chars_max: int = _CHARS_MAX,
+    secret: bool = False,
 ) -> Any:
-    """Declare a field with bounds and a sentence; without a default it must be given."""
+    """Declare a field with bounds and a sentence; without a default it must be given.
+
+    A secret one is left out of `repr`.
+    """
     metadata = {_KEY: Bounds(doc, minimum, maximum, chars_max)}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 Fields = tuple[tuple[dataclasses.Field[Any], Any, Bounds], ...]

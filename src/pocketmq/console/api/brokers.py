@@ -14,7 +14,7 @@ from pocketmq.console.problems import Problem, bad_request
 from pocketmq.console.shapes import field_of
 from pocketmq.errors import BrokerRefused, MalformedBody, NetError
 from pocketmq.protocol.bodies.java_properties import parse_properties
-from pocketmq.protocol.bodies.route import ClusterTable
+from pocketmq.protocol.bodies.route import MASTER_ID, ClusterTable
 from pocketmq.protocol.bodies.topic_config import TopicList
 from pocketmq.protocol.codes import RequestCode
 
@@ -24,9 +24,10 @@ name_servers = Noun("Name servers")
 
 @dataclass(frozen=True, slots=True)
 class BrokerList:
-    """All brokers."""
+    """All brokers. `drained` are the names of those that producers turn away from."""
 
     items: tuple[BrokerNow, ...]
+    drained: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,22 @@ class SettingChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class WritableForm:
+    """Whether producers may send to a broker."""
+
+    writable: bool = field_of(doc="False drains it, true resumes it.")
+
+
+@dataclass(frozen=True, slots=True)
+class WritablePicture:
+    """What name servers say now: how many topics of the broker this is about."""
+
+    name: str
+    writable: bool
+    topics: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class NameServerPicture:
     """A name server, as seen from here."""
 
@@ -86,7 +103,20 @@ async def list_brokers(desk: Desk) -> BrokerList:
     found = await asyncio.gather(
         *(desk.live.broker_now(one) for one in await desk.picture.brokers())
     )
-    return BrokerList(tuple(now for now, _ in found))
+    drained = await desk.admin.brokers.drained()
+    return BrokerList(tuple(now for now, _ in found), tuple(sorted(drained)))
+
+
+@brokers.put("/brokers/{name}/writable")
+async def set_writable(desk: Desk, name: str, body: WritableForm) -> WritablePicture:
+    """Let producers turn to other brokers, or come back.
+
+    Name servers tell clients, who ask every half minute. It lasts until it is changed again, and
+    until the broker or a name server restarts.
+    """
+    broker = await desk.picture.broker(name, MASTER_ID)
+    topics = await desk.admin.brokers.set_writable(broker.name, body.writable)
+    return WritablePicture(broker.name, body.writable, topics)
 
 
 @brokers.get("/brokers/{name}/{id}")

@@ -34,7 +34,7 @@ class Credentials:
     """Who wants to come in."""
 
     user: str = field_of(doc="Name.", chars_max=64)
-    password: str = field_of(doc="Password.", chars_max=256)
+    password: str = field_of(doc="Password.", chars_max=256, secret=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ export async function openSession() {
   session.set(await call("GET", "/session"));
 }
 
-export const mayWrite = () => session.value?.role === "admin" && !session.value.read_only;
+export const isAdmin = () => session.value?.role === "admin";
+export const mayWrite = () => isAdmin() && !session.value.read_only;
 
 const begun = new Map();
 

@@ -23,6 +23,7 @@ export const PLACES = {
   l: ["clients"],
   b: ["brokers"],
   n: ["name-servers"],
+  a: ["access"],
   e: ["settings"],
   d: ["doctor"],
 };

@@ -3,7 +3,7 @@
 export const GROUPS = [
   ["nav.traffic", ["overview", "topics", "groups", "clients"]],
   ["nav.messages", ["messages", "explain", "send", "filter", "dead-letters", "waiting"]],
-  ["nav.care", ["doctor", "offsets", "brokers", "name-servers", "settings"]],
+  ["nav.care", ["doctor", "offsets", "brokers", "name-servers", "access", "settings"]],
 ];
 
 const FILES = {
@@ -26,6 +26,7 @@ const FILES = {
   brokers: () => import("./pages/brokers.js"),
   broker: () => import("./pages/broker.js"),
   "name-servers": () => import("./pages/name_servers.js"),
+  access: () => import("./pages/access.js"),
   settings: () => import("./pages/settings.js"),
   doctor: () => import("./pages/doctor.js"),
 };

@@ -44,7 +44,7 @@ function Overview({ data }) {
       { name: t("figure.out"), value: brief(totals.get_tps), unit: t("unit.per_second") },
       { name: t("figure.latency"), value: lasting(last.latency_ms), title: t("figure.latency.about") },
       { name: t("figure.lag"), value: brief(totals.lag), title: t("figure.lag.about") },
-      { name: t("figure.dead"), value: brief(totals.dead_letters), tone: totals.dead_letters > 0 ? "bad" : "" },
+      { name: t("figure.dead"), value: brief(totals.dead_letters), tone: totals.dead_letters_waiting > 0 ? "bad" : "", title: t("figure.dead.about") },
       { name: t("figure.disk"), value: percent(totals.disk_ratio), tone: diskTone(totals.disk_ratio) },
       { name: t("figure.topics"), value: count(totals.topics) },
       { name: t("figure.groups"), value: count(totals.groups) },
@@ -77,8 +77,8 @@ function Attention({ totals, brokers }) {
       <span class="soft">${t("attention.disk.next")}</span><//>`)}
     ${totals.topics === 0 && html`<${Note} title=${t("overview.no_topics")}><div class="row">
       <span>${t("overview.no_topics.next")}</span><a class="button main" href=${to("send")}>${t("page.send")}</a></div><//>`}
-    ${totals.dead_letters > 0 && html`<${Note} tone="warn"><div class="row">
-      <span>${t("attention.dead", { count: count(totals.dead_letters) })}</span>
+    ${totals.dead_letters_waiting > 0 && html`<${Note} tone="warn"><div class="row">
+      <span>${t("attention.dead", { count: count(totals.dead_letters_waiting) })}</span>
       <a class="button" href=${to("dead-letters")}>${t("attention.dead.look")}</a></div><//>`}`;
 }
 

@@ -1,6 +1,6 @@
 // The frame: list of pages, search, state of the connection, and the page itself.
 
-import { mayWrite, post, openSession, session } from "../api.js";
+import { isAdmin, mayWrite, post, openSession, session } from "../api.js";
 import { count } from "../format.js";
 import { helpShown, PLACES, sideOpen } from "../keyboard.js";
 import { overview, problem, stream } from "../live.js";
@@ -114,11 +114,11 @@ function Live() {
 }
 
 function Side({ open, section }) {
-  const dead = useCell(overview)?.totals.dead_letters;
+  const dead = useCell(overview)?.totals.dead_letters_waiting;
   return html`<nav id="pages" class=${`side ${open ? "open" : ""}`} aria-label=${t("shell.pages")}>
     ${GROUPS.map(([title, names]) => html`<h2 key=${title} id=${title}>${t(title)}</h2>
       <ul key=${`${title}-list`} aria-labelledby=${title}>
-        ${names.map((name) => html`<li key=${name}>
+        ${names.filter((name) => name !== "access" || isAdmin()).map((name) => html`<li key=${name}>
           <a href=${to(name)} aria-current=${name === section ? "page" : undefined}>${t(`page.${name}`)}
             ${name === "dead-letters" && dead > 0 && html`<span class="badge bad">${count(dead)}</span>`}</a></li>`)}
       </ul>`)}

@@ -39,7 +39,7 @@ def test_a_command_of_the_guide_exists_with_its_options(line: str) -> None:
             break
         command, words = found, words[1:]
     assert command is not commands, line
-    known = {name for option in command.params for name in option.opts}
+    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
     given = {word for word in words if word.startswith("-")}
     assert given <= known, f"{line}: {given - known}"
 

@@ -16,7 +16,12 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
+import hypothesis
 import pytest
+
+# How long one input may take depends on the machine and on what else it does.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # Its tests are run by other modules, and should say as much as theirs when they fail.
 pytest.register_assert_rewrite("tests.support.cli_suite")

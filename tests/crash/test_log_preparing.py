@@ -45,3 +45,16 @@ def test_preparing_never_touches_what_was_appended_and_comes_to_an_end(
     assert not worker.is_alive()
     assert read_all(store) == kept
     store.close()
+
+
+def test_the_appender_prepares_the_log_itself_where_the_worker_has_not(tmp_path: Path) -> None:
+    config = small_config(tmp_path, file_bytes=1 << 21, reserve_step_bytes=1 << 21, warm_up=True)
+    kept = set()
+    for _ in range(3):
+        store = MessageStore(config, SystemClock())
+        store.open()
+        for number in range(250):
+            kept.add(append(store, queue_id=number % 7, body=b"%08d" % number + bytes(3000)))
+        dispatch_all(store)
+        assert read_all(store) == kept
+        store.close()

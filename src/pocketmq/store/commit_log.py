@@ -14,6 +14,7 @@ Appending belongs to one thread. `flush`, `commit` and `prepare` block and run o
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
@@ -106,8 +107,16 @@ class CommitLog:
         needed = self.end - tail.start + room
         if needed > tail.reserved:
             with self._extending:
-                tail.reserve(needed, _PART_BYTES)
+                self._catch_up(tail, needed)
         self._aim(tail, room)
+
+    def _catch_up(self, tail: MappedFile, needed: int) -> None:
+        """Do what `prepare` has not done yet, for this record and some more. Raise StoreFull."""
+        if needed <= tail.reserved:
+            return  # done while the lock was waited for
+        with contextlib.suppress(StoreFull):
+            self._extend(tail, min(needed + _PART_BYTES, tail.size))
+        tail.reserve(needed, 0)
 
     def _roll(self) -> MappedFile:
         tail = self._tail

@@ -105,8 +105,7 @@ class MappedFile:
         first = min(_up_to_page(max(self.reserved, keep)), self.size)
         if last <= first:
             return
-        space.reserve(self.path, self.reserved, last)
-        space.fill(self.path, first, last)
+        space.reserve_zeros(self.path, self.reserved, first, last)
         self.reserved = last
 
     def unlink(self) -> None:

@@ -19,6 +19,7 @@ from pocketmq.protocol.replies import encode_pull_head_plain
 from pocketmq.store.consume_queue import ENTRY_BYTES, put_entry_plain
 
 if _speedups.has("pull_lanes") or TYPE_CHECKING:
+    from pocketmq._speedups.arrivals import Arrivals, Seat
     from pocketmq._speedups.pull_lanes import PullLane, PullLanes, lane_key
 
 _GROUP: Final = "readers"
@@ -30,17 +31,6 @@ _HOST: Final = bytes((127, 0, 0, 1)) + struct.pack(">i", 10911)
 _FRAME_BYTES_MAX: Final = 32 * 1024
 _FAR: Final = 1 << 40
 _ANSWERS_BYTES_MAX: Final = 1 << 22
-
-
-class _Owner:
-    """As much of a transport as the leaf looks at."""
-
-    lane = b"12345678"
-    active = False
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self.kept: list[bytes] = []
 
 
 def seeds() -> list[bytes]:
@@ -108,12 +98,15 @@ def bytes_taken(data: bytes) -> int:
         near.setblocking(False)
         far.setblocking(False)
         near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ANSWERS_BYTES_MAX)
-        item = (_Owner(near.fileno()), data, b"")
+        arrivals: Arrivals[None] = Arrivals()
+        arrivals.add(Seat(None, near.fileno(), [], b"12345678"), data)
         bounds = (_COUNT_MAX, _COUNT_MAX, _FAR, _COUNT_MAX, _FAR)
-        left, used = leaf.take_turn([item], (0, len(log), 0, 0, _MESSAGES, _MESSAGES), bounds)
+        used = leaf.take_turn(arrivals, (0, len(log), 0, 0, _MESSAGES, _MESSAGES), bounds)
+        left = arrivals.finish()
         said = _received(far)
     taken = len(data)
     for _, rest, unsent in left:
+        assert rest is None or isinstance(rest, bytes)
         taken -= len(rest or b"")
         said += unsent
     frames, consumed = framing.parse_frames(data[:taken], _FRAME_BYTES_MAX)

@@ -18,6 +18,7 @@ from pocketmq.protocol.command import FLAG_ONEWAY, JSON, ROCKETMQ, WIRE_VERSION,
 from pocketmq.protocol.replies import SendReplies, send_reply_fields
 
 if _speedups.has("sends") or TYPE_CHECKING:
+    from pocketmq._speedups.arrivals import Arrivals, Seat
     from pocketmq._speedups.sends import Lane, PlainSends
 
 _TOPIC: Final = "fuzzed"
@@ -103,7 +104,30 @@ def bytes_taken(data: bytes) -> int:
     assert ends == expected_ends
     assert (counter.messages, counter.bytes) == (messages, written)
     assert answers == said
+    assert _taken_in_a_turn(data) == (position, bytes(target[:written]), answers)
     return position
+
+
+def _taken_in_a_turn(data: bytes) -> tuple[int, bytes, bytes]:
+    """How much the leaf takes of an arrival, what it stores, and its answers."""
+    name = _TOPIC.encode()
+    lane = Lane(_QUEUES, MAGIC_V1, name, [0] * _QUEUES, _Counter())
+    replies = SendReplies(_HOST, "DefaultRegion", True)
+    leaf = PlainSends(
+        {name: lane}, _HOST, _SUFFIX, *replies.tails, WIRE_VERSION, False, _FRAME_BYTES_MAX
+    )
+    arrivals: Arrivals[None] = Arrivals()
+    arrivals.add(Seat(None, -1, [b"so that answers are not sent"], _HOST), data)
+    target = bytearray(_LIMIT)
+    index, written, _, _, _ = leaf.take_turn(arrivals, 0, b"", target, 0, _LIMIT, 0, _NOW_MS)
+    if index < len(arrivals):  # the log has no room for more
+        assert written <= _LIMIT
+    taken, answers = len(data), b""
+    for _, rest, said in arrivals.finish():
+        assert rest is None or isinstance(rest, bytes)
+        taken -= len(rest or b"")
+        answers += said
+    return taken, bytes(target[:written]), answers
 
 
 def _serve(

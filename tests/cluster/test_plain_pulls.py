@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -25,6 +25,9 @@ from pocketmq.protocol.bodies.topic_config import TopicConfig
 from pocketmq.protocol.command import Command
 from pocketmq.protocol.framing import encode_frame, parse_frames
 from pocketmq.store.config import ReadConfig
+
+if _speedups.has("arrivals") or TYPE_CHECKING:
+    from pocketmq._speedups.arrivals import Arrivals, Seat
 
 pytestmark = pytest.mark.skipif(
     not _speedups.has("pull_lanes"), reason="the leaf `pull_lanes` is not compiled, or not wanted"
@@ -88,17 +91,14 @@ def frame(opaque: int, pull: dict[str, Any]) -> bytes:
     )
 
 
-@dataclass
 class Owner:
-    """As much of a transport as the leaf looks at, and the other end of its socket."""
+    """Whoever has a seat, and the other end of its socket."""
 
-    descriptor: int
-    far: socket.socket
-    lane: bytes | None = b"12345678"
-    active: bool = False
-
-    def __post_init__(self) -> None:
+    def __init__(self, descriptor: int, far: socket.socket) -> None:
+        self.far = far
         self.kept: list[bytes] = []
+        self.seat = Seat(self, descriptor, self.kept, b"12345678")
+        self.seat.active = False
 
     def received(self) -> bytes:
         """All that came."""
@@ -148,7 +148,11 @@ class Stage:
     def turn(self, reads: list[tuple[Owner, bytes]]) -> list[Any]:
         """What the turn leaves of these reads."""
         assert self.service.take_turn is not None
-        return self.service.take_turn(reads)  # type: ignore[arg-type]
+        arrivals: Arrivals[Any] = Arrivals()
+        for owner, data in reads:
+            arrivals.add(owner.seat, data)
+        self.service.take_turn(arrivals)
+        return arrivals.finish()
 
     def told(self) -> tuple[object, ...]:
         """What the broker knows of groups and figures afterwards."""
@@ -222,24 +226,34 @@ async def test_the_leaf_and_the_handler_answer_and_note_the_same(
                 wanted = [stage.handled(request) for request in requests]
             stage.forget()
             assert [stage.handled(request) for request in requests] == wanted
-            noted = stage.told()
             stage.forget()
+            served: list[int] = []
             with owners(together) as ends:
                 for start in range(0, len(requests), together):
                     part = list(zip(ends, requests[start:][:together], strict=False))
                     left = {id(owner): (rest, said) for owner, rest, said in stage.turn(part)}
-                    for served, (owner, request) in enumerate(part, start):
-                        expected = wanted[served]
+                    odd: list[int] = []
+                    for number, (owner, request) in enumerate(part, start):
                         rest, said = left.get(id(owner), (None, b""))
                         assert said == b""
                         if rest is None:
-                            assert owner.active
-                            assert owner.received() == expected
-                            assert code_of(expected) == 0
+                            assert owner.seat.active
+                            assert owner.received() == wanted[number]
+                            assert code_of(wanted[number]) == 0
+                            served.append(number)
                         else:
                             assert rest == request
-                            assert not is_plain(pulls[served], expected), pulls[served]
-                            assert stage.handled(request) == expected
+                            assert not is_plain(pulls[number], wanted[number]), pulls[number]
+                            odd.append(number)
+                    # What the leaf leaves of a turn is served after all that it takes.
+                    assert [stage.handled(requests[number]) for number in odd] == [
+                        wanted[number] for number in odd
+                    ]
+                    served += odd
+            noted = stage.told()
+            stage.forget()
+            for number in served:
+                stage.handled(requests[number])
             assert stage.told() == noted
 
 

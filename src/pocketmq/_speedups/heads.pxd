@@ -32,6 +32,8 @@ cdef struct Head:
 
 cdef bint read_json(const uint8_t* p, const uint8_t* end, Head* head) noexcept nogil
 cdef bint read_binary(const uint8_t* p, const uint8_t* end, Head* head) noexcept nogil
+cdef bint is_text(const uint8_t* p, Py_ssize_t size) noexcept
+cdef bint is_clean(const Head* head, const Entry* escapes) noexcept
 cdef Py_ssize_t unescape(const uint8_t* p, Py_ssize_t size, uint8_t* out) noexcept nogil
 
 

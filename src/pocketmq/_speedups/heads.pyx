@@ -1,6 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Reading the header of a frame in place; what each function does stands in heads.pxd."""
 
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp
 
@@ -33,8 +34,51 @@ cdef extern from *:
             p++;
         return p;
     }
+
+    static int pq_is_ascii(const uint8_t *p, size_t size) {
+        uint64_t x, all = 0;
+        while (size >= 8) {
+            memcpy(&x, p, 8);
+            all |= x;
+            p += 8;
+            size -= 8;
+        }
+        while (size--)
+            all |= *p++;
+        return (all & 0x8080808080808080u) == 0;
+    }
     """
     const uint8_t* pq_to_special(const uint8_t* p, const uint8_t* end) noexcept nogil
+    int pq_is_ascii(const uint8_t* p, size_t size) noexcept nogil
+
+
+cdef bint is_text(const uint8_t* p, Py_ssize_t size) noexcept:
+    """Whether these bytes are valid UTF-8."""
+    if pq_is_ascii(p, size):
+        return True
+    try:
+        PyUnicode_DecodeUTF8(<const char*>p, size, NULL)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+cdef bint is_clean(const Head* head, const Entry* escapes) noexcept:
+    """Whether nothing in a header is left for a twin to complain about.
+
+    Its texts are valid UTF-8, and only the value of `escapes` (or NULL) has escapes, unread yet.
+    """
+    cdef const Entry* entry
+    cdef int i
+    if head.remark_size and (head.remark_escaped or not is_text(head.remark, head.remark_size)):
+        return False
+    for i in range(head.count):
+        entry = &head.entries[i]
+        if entry.escaped and entry != escapes:
+            return False
+        if not is_text(entry.key, entry.key_size) or not is_text(entry.value, entry.value_size):
+            return False
+    return True
 
 
 cdef Py_ssize_t unescape(const uint8_t* p, Py_ssize_t size, uint8_t* out) noexcept nogil:
@@ -180,6 +224,8 @@ cdef bint read_binary(const uint8_t* p, const uint8_t* end, Head* head) noexcept
         p += size
         if key_size and size:
             head.count += 1
+        elif not pq_is_ascii(p - size - 4 - key_size, key_size) or not pq_is_ascii(p - size, size):
+            return False  # it says nothing, but may be damaged
     return True
 
 
@@ -236,6 +282,7 @@ cdef bint read_json(const uint8_t* p, const uint8_t* end, Head* head) noexcept n
     head.opaque = 0
     head.flag = 0
     head.remark = NULL
+    head.remark_size = 0
     head.count = 0
     p = blank(p, end)
     if p >= end or p[0] != 123:
@@ -274,6 +321,7 @@ cdef bint read_json(const uint8_t* p, const uint8_t* end, Head* head) noexcept n
             if key_size != 6 or memcmp(key, b"remark", 6) != 0:
                 return False
             head.remark = NULL
+            head.remark_size = 0
             p += 4
         else:
             value = p

@@ -1,7 +1,7 @@
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from pocketmq._speedups.arrivals import Arrivals
 
 class PullLane:
     group: str
@@ -32,9 +32,9 @@ class PullLanes:
     ) -> None: ...
     def take_turn(
         self,
-        items: list[T],
+        arrivals: Arrivals[Any],
         where: tuple[int, int, int, int, int, int],
         limits: tuple[int, int, int, int, int],
-    ) -> tuple[list[T], list[PullLane]]: ...
+    ) -> list[PullLane]: ...
 
 def lane_key(code: int, queue_id: int, *names: str | None) -> bytes: ...

@@ -7,14 +7,17 @@ means, in `PullHandler`, who gets all that is different.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.list cimport PyList_GET_SIZE
+from cpython.ref cimport Py_INCREF, PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy
 
 from .answers cimport PULL_HEAD_BYTES_MAX, PullHead, put_pull_head
+from .arrivals cimport ARRIVALS_MAX, Arrival, Arrivals, Seat
 from .big_endian cimport load16, load32
-from .heads cimport Entry, Head, read_binary, read_json
+from .heads cimport Entry, Head, is_clean, read_binary, read_json
 from .hot_requests cimport PullAsk, read_pull
 from .pages cimport resident
 from .pulls cimport ENTRY_BYTES, RECORDS_MAX, Bounds, Choice, Search
@@ -84,7 +87,8 @@ cdef class PullLanes:
     cdef list used
     cdef list held
     cdef int64_t recent_entries, entries_max
-    # The answers of a turn.
+    # The answers of a turn; those of arrival i are from `first[i]` up to `first[i + 1]`.
+    cdef Py_ssize_t first[ARRIVALS_MAX + 1]
     cdef Answer* answers
     cdef Py_ssize_t answer_count, answers_room
     cdef Piece* pieces
@@ -103,23 +107,21 @@ cdef class PullLanes:
         free(self.answers)
         free(self.pieces)
 
-    def take_turn(self, list items, tuple where, tuple limits):
-        """Answer what is plain of (owner, bytes or what else is left, answers to write before).
+    def take_turn(self, Arrivals arrivals, tuple where, tuple limits):
+        """Answer what is plain of the arrivals that have no answers to write before.
 
         `where` is (first log offset kept, log end, recent from, hot from, how many of a queue's
         newest entries are in memory for sure, how many entries a filter passes at most), `limits`
-        as for `answer_pull`. Return (what is left to do, as `items`; the lanes that were used).
+        as for `answer_pull`. Return the lanes that were used.
 
         All is looked up before the first answer goes out: answers right behind one another find
         their client awake.
         """
-        cdef list left = []
-        cdef list served = []
         cdef list used
         cdef Search search
         cdef Bounds bounds
-        cdef bytes data
-        cdef Py_ssize_t position, length, size, first
+        cdef Arrival* arrival
+        cdef Py_ssize_t i
         cdef PullLane lane
         (
             search.log_min, search.log_end, search.recent_from, search.hot_from,
@@ -131,41 +133,43 @@ cdef class PullLanes:
         ) = limits
         self.answer_count = self.piece_count = 0
         try:
-            for item in items:
-                owner, arrived, answers = item
-                if type(arrived) is not bytes or answers or owner.lane is None or owner.kept:
-                    left.append(item)
-                    continue
-                data = <bytes>arrived
-                size = PyBytes_GET_SIZE(data)
-                position = 0
-                first = self.answer_count
-                while position < size and self.answer_count < ANSWERS_MAX:
-                    length = self.prepare(
-                        <const uint8_t*>PyBytes_AS_STRING(data) + position, size - position,
-                        &search, &bounds,
-                    )
-                    if length == 0:
-                        break
-                    position += length
-                if position == 0:
-                    left.append(item)
-                    continue
-                owner.active = True
-                served.append((
-                    owner, None if position == size else data[position:], first, self.answer_count
-                ))
-            for owner, rest, first, last in served:
-                unsent = self.send(owner.descriptor, first, last)
-                if unsent or rest is not None:
-                    left.append((owner, rest, unsent))
+            for i in range(arrivals.count):
+                arrival = &arrivals.items[i]
+                self.first[i] = self.answer_count
+                if self.may_serve(arrival):
+                    self.prepare_all(arrival, &search, &bounds)
+            self.first[arrivals.count] = self.answer_count
+            for i in range(arrivals.count):
+                if self.first[i] < self.first[i + 1]:
+                    self.send(&arrivals.items[i], self.first[i], self.first[i + 1])
         finally:
             used, self.used = self.used, []
             for lane in used:
                 # A reference would keep a file mapped.
                 lane.entries = lane.log = None
             self.held.clear()
-        return left, used
+        return used
+
+    cdef bint may_serve(self, const Arrival* arrival) noexcept:
+        cdef Seat seat = <Seat>arrival.seat
+        return (
+            arrival.taken < arrival.size and arrival.answers_size == 0 and seat.lane is not None
+            and PyList_GET_SIZE(seat.kept) == 0
+        )
+
+    cdef int prepare_all(
+        self, Arrival* arrival, Search* search, const Bounds* bounds,
+    ) except -1:
+        """Prepare the answers to the plain pulls that one arrival goes on with."""
+        cdef Py_ssize_t length
+        while arrival.taken < arrival.size and self.answer_count < ANSWERS_MAX:
+            length = self.prepare(
+                arrival.p + arrival.taken, arrival.size - arrival.taken, search, bounds
+            )
+            if length == 0:
+                break
+            arrival.taken += length
+        return 0
 
     cdef Py_ssize_t prepare(
         self, const uint8_t* p, Py_ssize_t size, Search* search, const Bounds* bounds,
@@ -301,20 +305,23 @@ cdef class PullLanes:
             self.pieces_room = self.pieces_room * 2 + pieces
         return 0
 
-    cdef bytes send(self, int socket, Py_ssize_t first, Py_ssize_t last):
-        """Write these answers, records from where they lie; return what the socket does not take."""
+    cdef int send(self, Arrival* arrival, Py_ssize_t first, Py_ssize_t last) except -1:
+        """Write these answers, records from where they lie; keep what the socket does not take."""
+        cdef Seat seat = <Seat>arrival.seat
         cdef Piece pieces[PIECES_WANTED]
         cdef Answer* answer
         cdef Py_ssize_t sent, number
         cdef int count, i
         cdef list unsent = []
+        cdef bytes joined
+        seat.active = True
         for number in range(first, last):
             answer = &self.answers[number]
             count = 1 + answer.piece_count
             pieces[0].p = answer.head
             pieces[0].size = answer.head_size
             memcpy(&pieces[1], &self.pieces[answer.first_piece], answer.piece_count * sizeof(Piece))
-            sent = 0 if unsent else max(send_pieces(socket, pieces, count), 0)
+            sent = 0 if unsent else max(send_pieces(seat.descriptor, pieces, count), 0)
             if sent < answer.total:
                 for i in range(count):
                     if sent < pieces[i].size:
@@ -326,13 +333,17 @@ cdef class PullLanes:
                         sent = 0
                     else:
                         sent -= pieces[i].size
-        return b"".join(unsent)
+        if unsent:
+            joined = b"".join(unsent)
+            Py_INCREF(joined)
+            arrival.unsent = <PyObject*>joined
+        return 0
 
 
 cdef Py_ssize_t read_plain(
     const uint8_t* p, Py_ssize_t size, Py_ssize_t frame_bytes_max, Head* head, PullAsk* ask,
     int* serialization,
-) noexcept nogil:
+) noexcept:
     """Read the pull at `p`; return its frame's bytes, 0 when it is none or an odd one."""
     cdef uint32_t word
     cdef Py_ssize_t length, header
@@ -362,6 +373,8 @@ cdef Py_ssize_t read_plain(
     if head.code != PULL_MESSAGE and head.code != LITE_PULL_MESSAGE:
         return 0
     if head.flag & (FLAG_RESPONSE | FLAG_ONEWAY) or not read_pull(head, ask):
+        return 0
+    if not is_clean(head, NULL):
         return 0
     return length if ask.sys_flag & HAS_SUBSCRIPTION and ask.queue_id >= 0 else 0
 

@@ -1,6 +1,8 @@
 import mmap
 from typing import Any
 
+from pocketmq._speedups.arrivals import Arrivals
+
 class Lane:
     def __init__(
         self,
@@ -25,7 +27,7 @@ class PlainSends:
     ) -> None: ...
     def take_turn(
         self,
-        reads: list[tuple[Any, bytes | int]],
+        arrivals: Arrivals[Any],
         index: int,
         born_host: bytes,
         target: bytearray | mmap.mmap,
@@ -33,7 +35,7 @@ class PlainSends:
         limit: int,
         log_offset: int,
         now_ms: int,
-    ) -> tuple[int, int, int, int, list[tuple[Any, bytes | int | None, bytes]]]: ...
+    ) -> tuple[int, int, int, int, bytes]: ...
     def take(
         self,
         data: bytes,

@@ -8,15 +8,15 @@ it gives; `SendHandler.handle_frame` does the same in Python and is the twin.
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcmp
 
 from .answers cimport ANSWER_BYTES_MAX, ID_BYTES_MAX, Tails, put_send_reply, tails_of
+from .arrivals cimport Answers, Arrival, Arrivals, Seat, make_room
 from .big_endian cimport load16, load32
 from .crc cimport checksum
-from .heads cimport Entry, Head, read_binary, read_json, unescape
+from .heads cimport Entry, Head, is_clean, read_binary, read_json, unescape
 from .hot_requests cimport SendHead, read_send
 from .properties cimport NO_WAIT, REWRITE, SPECIAL, UNTERMINATED, scan_marks
 from .records cimport Draft, Span, fixed_bytes, put_items, put_record, read_item, span
@@ -56,17 +56,27 @@ cdef class Lane:
         self.counter = counter
 
 
+# How far a read was served.
+cdef struct Taken:
+    Py_ssize_t position
+    Py_ssize_t written
+    Py_ssize_t needed
+    Py_ssize_t count
+
+
 cdef class PlainSends:
-    """Stores the plain sends at the beginning of a read."""
+    """Stores the plain sends at the beginning of reads."""
 
     cdef dict lanes
     cdef bytes store_host, suffix, json_tail, binary_tail
     cdef Tails tails
     cdef bint is_sync
     cdef Py_ssize_t frame_bytes_max
-    cdef uint8_t* answers
-    cdef Py_ssize_t room
+    cdef Answers answers
     cdef int32_t sizes[ITEMS_MAX]
+    # The lane of the last send, and what is not counted in it yet.
+    cdef Lane lane
+    cdef int64_t lane_messages, lane_bytes
 
     def __init__(
         self, dict lanes, bytes store_host, bytes suffix, bytes json_tail, bytes binary_tail,
@@ -83,9 +93,9 @@ cdef class PlainSends:
             raise ValueError("the constant fields of answers are too long")
 
     def __dealloc__(self):
-        free(self.answers)
+        free(self.answers.p)
 
-    cpdef take(
+    def take(
         self, bytes data, Py_ssize_t position, bytes born_host, target, Py_ssize_t at,
         Py_ssize_t limit, int64_t log_offset, int64_t now_ms,
     ):
@@ -94,129 +104,158 @@ cdef class PlainSends:
         Return (position behind the last frame taken, bytes written, room that the next frame's
         records need or 0, frames taken, encoded answers).
         """
-        cdef const uint8_t* base = <const uint8_t*>PyBytes_AS_STRING(data)
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-        cdef Py_ssize_t needed = 0, written = 0, used = 0, count = 0
-        cdef Py_ssize_t length, answer, record, items
         cdef Py_buffer room
+        cdef Taken taken
+        taken.position = position
+        self.answers.used = 0
+        PyObject_GetBuffer(target, &room, PyBUF_SIMPLE | PyBUF_WRITABLE)
+        try:
+            self.store(
+                <const uint8_t*>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), born_host,
+                <uint8_t*>room.buf, at, min(limit, room.len), log_offset, now_ms, &self.answers,
+                &taken,
+            )
+        finally:
+            PyBuffer_Release(&room)
+            self.leave_lane()
+        return (
+            taken.position, taken.written, taken.needed, taken.count,
+            PyBytes_FromStringAndSize(<const char*>self.answers.p, self.answers.used)
+            if self.answers.used else b"",
+        )
+
+    def take_turn(
+        self, Arrivals arrivals, Py_ssize_t index, bytes _, target, Py_ssize_t at,
+        Py_ssize_t limit, int64_t log_offset, int64_t now_ms,
+    ):
+        """As `take`, for the arrivals from `index` on, where they have got to; answers are with them.
+
+        A seat without a lane is passed over. Return (index behind the last arrival dealt with,
+        bytes written, room needed, frames taken, no bytes).
+        """
+        cdef Py_ssize_t written = 0, count = 0
+        cdef Arrival* arrival
+        cdef Seat seat
+        cdef Py_buffer room
+        cdef Taken taken
+        taken.needed = 0
+        PyObject_GetBuffer(target, &room, PyBUF_SIMPLE | PyBUF_WRITABLE)
+        try:
+            limit = min(limit, room.len)
+            while index < arrivals.count:
+                arrival = &arrivals.items[index]
+                seat = <Seat>arrival.seat
+                if seat.lane is None or arrival.taken == arrival.size:
+                    index += 1
+                    continue
+                seat.active = True
+                if arrival.answers_size == 0:
+                    arrival.answers_at = arrivals.answers.used
+                taken.position = arrival.taken
+                self.store(
+                    arrival.p, arrival.size, seat.lane, <uint8_t*>room.buf, at + written, limit,
+                    log_offset + written, now_ms, &arrivals.answers, &taken,
+                )
+                arrival.taken = taken.position
+                arrival.frames += taken.count
+                arrival.answers_size = arrivals.answers.used - arrival.answers_at
+                written += taken.written
+                count += taken.count
+                if taken.needed:
+                    break
+                index += 1
+        finally:
+            PyBuffer_Release(&room)
+            self.leave_lane()
+        return index, written, taken.needed, count, b""
+
+    cdef int store(
+        self, const uint8_t* base, Py_ssize_t size, bytes born_host, uint8_t* target,
+        Py_ssize_t at, Py_ssize_t limit, int64_t log_offset, int64_t now_ms, Answers* answers,
+        Taken* taken,
+    ) except -1:
+        """Take frames from `taken.position` on; append what is answered, and say how far it went."""
+        cdef Py_ssize_t length, answer, record, items
         cdef Draft draft
         cdef uint8_t unescaped[ESCAPED_BYTES_MAX]
-        cdef Lane lane = None
-        cdef int64_t lane_messages = 0, lane_bytes = 0
         cdef int32_t opaque = 0
         cdef int serialization = 0
         cdef bint oneway = False, batch = False
         cdef const uint8_t* key
         cdef Py_ssize_t key_size
-        cdef int32_t queue_id
+        cdef Lane lane
+        taken.written = taken.needed = taken.count = 0
         draft.born_host = span(PyBytes_AS_STRING(born_host), PyBytes_GET_SIZE(born_host))
         draft.store_host = span(self.tails.host, self.tails.host_size)
         draft.store_ms = now_ms
         draft.prepared_offset = 0
-        PyObject_GetBuffer(target, &room, PyBUF_SIMPLE | PyBUF_WRITABLE)
-        try:
-            limit = min(limit, room.len)
-            while True:
-                length = read_plain(
-                    base + position, size - position, self.frame_bytes_max, self.is_sync,
-                    unescaped, PyBytes_GET_SIZE(self.suffix), &draft, &opaque, &serialization,
-                    &oneway, &batch, &key, &key_size,
-                )
-                if length == 0 or not is_text(draft.properties.p, draft.properties.size):
-                    break
-                if lane is None or not same(lane.name, draft.topic.p, draft.topic.size):
-                    if lane_messages:
-                        count_in(lane, lane_messages, lane_bytes)
-                        lane_messages = lane_bytes = 0
-                    lane = self.lanes.get(draft.topic.p[:draft.topic.size])
-                    if lane is None:
-                        break
-                    draft.magic = lane.magic
-                queue_id = draft.queue_id
-                if queue_id >= lane.queue_count or queue_id >= len(lane.next_offsets):
-                    break
-                draft.queue_offset = lane.next_offsets[queue_id]
-                if draft.queue_offset < 0:
-                    break
-                draft.log_offset = log_offset + written
-                items = 1
-                if batch:
-                    items = self.measure(&draft)
-                    if items == 0:
-                        break
-                answer = 0
-                if not oneway:
-                    self.make_room(used + (items - 1) * ID_BYTES_MAX)
-                    answer = put_send_reply(
-                        self.answers + used, &self.tails, serialization, opaque, draft.log_offset,
-                        self.sizes, items, queue_id, draft.queue_offset, key, key_size, 0,
-                    )
-                    if answer == 0:
-                        break
-                if batch:
-                    record = self.put_batch(<uint8_t*>room.buf, at + written, limit, &draft, items)
-                else:
-                    draft.suffix = span(
-                        PyBytes_AS_STRING(self.suffix), PyBytes_GET_SIZE(self.suffix)
-                    )
-                    draft.body_crc = checksum(draft.body.p, draft.body.size) & CRC_MASK
-                    record = put_record(<uint8_t*>room.buf, at + written, limit, &draft)
-                if record < 0:
-                    needed = -record
-                    break
-                lane.next_offsets[queue_id] += items
-                written += record
-                used += answer
-                count += 1
-                lane_messages += items
-                lane_bytes += record
-                position += length
-        finally:
-            PyBuffer_Release(&room)
-            if lane_messages:
-                count_in(lane, lane_messages, lane_bytes)
-        return (
-            position, written, needed, count,
-            PyBytes_FromStringAndSize(<const char*>self.answers, used) if used else b"",
-        )
-
-    def take_turn(
-        self, list reads, Py_ssize_t index, born_host, target, Py_ssize_t at, Py_ssize_t limit,
-        int64_t log_offset, int64_t now_ms,
-    ):
-        """As `take`, for the reads of a turn: (owner, bytes, or what else came) from `index` on.
-
-        An owner whose `lane` is None is passed over; for others that is its packed address. Return
-        (index behind the last read dealt with, bytes written, room needed, messages, what is left
-        to do). That is a list of (owner, what has not been taken or None, answers).
-        """
-        cdef list left = []
-        cdef Py_ssize_t position, wrote, needed, count, written = 0, messages = 0
-        cdef bytes data, answers
-        while index < len(reads):
-            owner, arrived = reads[index]
-            lane = owner.lane
-            if lane is None or type(arrived) is not bytes:
-                left.append((owner, arrived, b""))
-                index += 1
-                continue
-            owner.active = True
-            data = <bytes>arrived
-            position, wrote, needed, count, answers = self.take(
-                data, 0, lane, target, at + written, limit, log_offset + written, now_ms
+        while True:
+            length = read_plain(
+                base + taken.position, size - taken.position, self.frame_bytes_max, self.is_sync,
+                unescaped, PyBytes_GET_SIZE(self.suffix), &draft, &opaque, &serialization,
+                &oneway, &batch, &key, &key_size,
             )
-            written += wrote
-            messages += count
-            if needed:
-                if position:
-                    reads[index] = (owner, data[position:])
-                    left.append((owner, None, answers))
-                return index, written, needed, messages, left
-            left.append((
-                owner, None if position == PyBytes_GET_SIZE(data) else data[position:], answers
-            ))
-            index += 1
-        return index, written, 0, messages, left
+            if length == 0:
+                break
+            if not self.enter_lane(&draft):
+                break
+            lane = self.lane
+            draft.magic = lane.magic
+            if draft.queue_id >= lane.queue_count or draft.queue_id >= len(lane.next_offsets):
+                break
+            draft.queue_offset = lane.next_offsets[draft.queue_id]
+            if draft.queue_offset < 0:
+                break
+            draft.log_offset = log_offset + taken.written
+            items = 1
+            if batch:
+                items = self.measure(&draft)
+                if items == 0:
+                    break
+            answer = 0
+            if not oneway:
+                make_room(answers, ANSWER_BYTES_MAX + (items - 1) * ID_BYTES_MAX)
+                answer = put_send_reply(
+                    answers.p + answers.used, &self.tails, serialization, opaque, draft.log_offset,
+                    self.sizes, items, draft.queue_id, draft.queue_offset, key, key_size, 0,
+                )
+                if answer == 0:
+                    break
+            if batch:
+                record = self.put_batch(target, at + taken.written, limit, &draft, items)
+            else:
+                draft.suffix = span(PyBytes_AS_STRING(self.suffix), PyBytes_GET_SIZE(self.suffix))
+                draft.body_crc = checksum(draft.body.p, draft.body.size) & CRC_MASK
+                record = put_record(target, at + taken.written, limit, &draft)
+            if record < 0:
+                taken.needed = -record
+                break
+            lane.next_offsets[draft.queue_id] += items
+            answers.used += answer
+            taken.written += record
+            taken.count += 1
+            taken.position += length
+            self.lane_messages += items
+            self.lane_bytes += record
+        return 0
+
+    cdef bint enter_lane(self, const Draft* draft) except -1:
+        """Make `lane` that of the draft's topic; False when it has none."""
+        cdef Lane lane = self.lane
+        if lane is not None and same(lane.name, draft.topic.p, draft.topic.size):
+            return True
+        self.leave_lane()
+        self.lane = self.lanes.get(draft.topic.p[:draft.topic.size])
+        return self.lane is not None
+
+    cdef int leave_lane(self) except -1:
+        """Count what went through the lane, and forget it: lanes may close between turns."""
+        if self.lane_messages:
+            self.lane.counter.messages += self.lane_messages
+            self.lane.counter.bytes += self.lane_bytes
+            self.lane_messages = self.lane_bytes = 0
+        self.lane = None
+        return 0
 
     cdef Py_ssize_t measure(self, Draft* draft) noexcept:
         """Note the sizes of the records of a batch; return how many, 0 when it is no plain batch."""
@@ -251,53 +290,22 @@ cdef class PlainSends:
         put_items(target, position, limit, draft.body.p, draft.body.size, draft)
         return total
 
-    cdef int make_room(self, Py_ssize_t used) except -1:
-        """Let one more answer fit behind the first `used` bytes."""
-        cdef uint8_t* grown
-        cdef Py_ssize_t room = used * 2 + 64 * ANSWER_BYTES_MAX
-        if self.room - used < ANSWER_BYTES_MAX:
-            grown = <uint8_t*>realloc(self.answers, room)
-            if grown == NULL:
-                raise MemoryError
-            self.answers = grown
-            self.room = room
-        return 0
-
-
-cdef int count_in(Lane lane, int64_t messages, int64_t size) except -1:
-    lane.counter.messages += messages
-    lane.counter.bytes += size
-    return 0
-
 
 cdef inline bint same(bytes name, const uint8_t* p, Py_ssize_t size) noexcept:
     return PyBytes_GET_SIZE(name) == size and memcmp(PyBytes_AS_STRING(name), p, size) == 0
-
-
-cdef bint is_text(const uint8_t* p, Py_ssize_t size):
-    """Whether these bytes are valid UTF-8."""
-    cdef Py_ssize_t i
-    for i in range(size):
-        if p[i] >= 128:
-            try:
-                PyUnicode_DecodeUTF8(<const char*>p, size, NULL)
-            except UnicodeDecodeError:
-                return False
-            return True
-    return True
 
 
 cdef Py_ssize_t read_plain(
     const uint8_t* p, Py_ssize_t size, Py_ssize_t frame_bytes_max, bint is_sync,
     uint8_t* unescaped, Py_ssize_t suffix_size, Draft* draft, int32_t* opaque, int* serialization,
     bint* oneway, bint* batch, const uint8_t** key, Py_ssize_t* key_size,
-) noexcept nogil:
+) noexcept:
     """Draft the record of the frame at `p`; return the frame's bytes, 0 when it is not plain.
 
     Of a batch this is the envelope, its body the items.
     """
     cdef uint32_t word
-    cdef Py_ssize_t length, header, i
+    cdef Py_ssize_t length, header
     cdef Head head
     cdef SendHead send
     cdef Entry* entry
@@ -331,12 +339,8 @@ cdef Py_ssize_t read_plain(
         return 0
     if send.batch and not batch[0] or send.sys_flag & ~(COMPRESSION_FLAGS | MULTI_TAGS) or send.queue_id < 0:
         return 0
-    for i in range(3):
-        entry = send.by_letter[i]
-        if entry.escaped or not is_ascii(entry.value, entry.value_size):
-            return 0
     entry = send.by_letter[8]
-    if entry == NULL or length - header - 8 > BODY_BYTES_MAX:
+    if entry == NULL or length - header - 8 > BODY_BYTES_MAX or not is_clean(&head, entry):
         return 0
     draft.properties = span(entry.value, entry.value_size)
     if entry.escaped:
@@ -360,11 +364,3 @@ cdef Py_ssize_t read_plain(
     draft.reconsume_times = <int32_t>send.reconsume_times
     draft.body = span(p + 8 + header, length - header - 8)
     return length
-
-
-cdef bint is_ascii(const uint8_t* p, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(size):
-        if p[i] >= 128:
-            return False
-    return True

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from pocketmq.broker.handlers.plain_pulls import PlainPulls
 from pocketmq.broker.handlers.plain_sends import PlainSendHandler
 from pocketmq.net import Handler
 from pocketmq.net.connection import FrameHandler
-from pocketmq.net.turns import TakeTurn
+from pocketmq.net.turns import TakeTurn, TurnTransport
 from pocketmq.protocol.codes import RequestCode
+
+if TYPE_CHECKING:
+    from pocketmq._speedups.arrivals import Arrivals
 
 FULL_PORT_ONLY: Final = frozenset(
     (
@@ -53,13 +56,18 @@ class Routes:
     @property
     def take_turn(self) -> TakeTurn | None:
         """Serves the plain sends, then the plain pulls, of all that came in a turn."""
-        sends, pulls = self.sends.take_turn, self.pulls
-        if pulls is None or not pulls.available:
-            return sends
-        take = pulls.take
-        if sends is None:
-            return lambda reads: take([(transport, data, b"") for transport, data in reads])
-        return lambda reads: take(sends(reads))
+        take_sends = self.sends.take_turn
+        if self.pulls is None or not self.pulls.available:
+            return take_sends
+        take_pulls = self.pulls.take_turn
+        if take_sends is None:
+            return take_pulls
+
+        def take_both(arrivals: Arrivals[TurnTransport]) -> None:
+            take_sends(arrivals)
+            take_pulls(arrivals)
+
+        return take_both
 
     def without_pulls(self) -> Routes:
         """The same for the fast port."""

@@ -336,8 +336,8 @@ class Connection(asyncio.Protocol):
     def was_active(self) -> bool:
         """Whether a byte came or went since the last call."""
         was, self.active = self.active, False
-        if self._turned is not None and self._turned.active:
-            self._turned.active, was = False, True
+        if self._turned is not None and self._turned.seat.active:
+            self._turned.seat.active, was = False, True
         return was
 
     @property

@@ -3,11 +3,13 @@
 An event loop calls a protocol for one socket at a time, and each answer wakes a client at once.
 With many connections that have one request each under way, the calls and the wake-ups cost more
 than the requests. `Turns` is one epoll set that the event loop watches as if it were a socket. When
-anything in it is ready, one turn of three steps follows:
+anything in it is ready, one turn follows:
 
-    1  every ready socket is read once                             leaf `sockets`
-    2  each protocol gets its bytes; what it writes is kept        `data_received`
-    3  each transport writes what it kept                          one call a socket
+    1  every ready socket is read once, into one piece of memory   leaf `poller`
+    2  what a leaf can serve, it serves there; it keeps answers    `take_turn`
+    3  these answers leave                                         leaf `arrivals`
+    4  each protocol gets the other bytes; what it writes is kept  `data_received`
+    5  each transport writes what it kept                          one call a socket
 
 `TurnTransport` is an asyncio transport as far as protocols can tell. Linux only, with the leaf.
 """
@@ -29,21 +31,21 @@ from pocketmq.protocol.command import Body
 _log = logging.getLogger(__name__)
 
 _LOW_MARK_PART: Final = 4
-_TAKEN_TOGETHER_MIN: Final = 2
 _ACCEPTS_A_TURN: Final = 100
 _ACCEPT_PAUSE_SECONDS: Final = 1.0
 _OUT_OF_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
-if _speedups.has("sockets") or TYPE_CHECKING:
-    from pocketmq._speedups.sockets import Poller as Poller
-    from pocketmq._speedups.sockets import answer_all as answer_all
-    from pocketmq._speedups.sockets import available as available
+_HAS_LEAVES: Final = all(map(_speedups.has, ("arrivals", "poller", "sockets")))
+
+if _HAS_LEAVES or TYPE_CHECKING:
+    from pocketmq._speedups.arrivals import Arrivals as Arrivals
+    from pocketmq._speedups.arrivals import Seat as Seat
+    from pocketmq._speedups.poller import Poller as Poller
+    from pocketmq._speedups.poller import available as available
     from pocketmq._speedups.sockets import send_bytes as send_bytes
     from pocketmq._speedups.sockets import send_parts as send_parts
 
-Read = tuple["TurnTransport", "bytes | int"]
-Left = tuple["TurnTransport", "bytes | int | None", bytes]
-TakeTurn = Callable[[list[Read]], list[Left]]
+TakeTurn = Callable[["Arrivals[TurnTransport]"], None]
 ProtocolFactory = Callable[[], asyncio.Protocol]
 
 
@@ -52,16 +54,13 @@ class TakesTurns(Protocol):
 
     @property
     def take_turn(self) -> TakeTurn | None:
-        """Serves the reads of transports that have a lane.
-
-        Returns (transport, what is not served or None, answers to write) for what is left to do.
-        """
+        """Serves what it can of the reads of transports that have a lane."""
         ...
 
 
 def can_take_turns() -> bool:
     """Whether this system can serve sockets in turns."""
-    return _speedups.has("sockets") and available()
+    return _HAS_LEAVES and available()
 
 
 class Turns:
@@ -105,19 +104,17 @@ class Turns:
         self._again = False
         if not self._open:
             return
-        reads, writable, more = self.poller.poll()
+        arrivals, writable, more = self.poller.poll()
         self.in_turn = True
         try:
             take = self._service.take_turn
-            if take is None or len(reads) < _TAKEN_TOGETHER_MIN:
-                for transport, data in reads:
-                    transport.arrived(data)
-            else:
-                for transport, rest, answers in answer_all(take(reads)):
-                    if answers:
-                        transport.write(answers)
-                    if rest is not None:
-                        transport.arrived(rest)
+            if take is not None:
+                take(arrivals)
+            for transport, rest, answers in arrivals.finish():
+                if answers:
+                    transport.write(answers)
+                if rest is not None:
+                    transport.arrived(rest)
             for transport in writable:
                 transport.flush()
         finally:
@@ -177,10 +174,8 @@ class TurnTransport(asyncio.Transport):
         self._closing = False
         self._gone = False
         self._lane: bytes | None = None
-        self.lane: bytes | None = None
-        self.active = True
-        self.descriptor = accepted.fileno()
-        turns.poller.add(self.descriptor, self)
+        self.seat = Seat(self, accepted.fileno(), self.kept)
+        turns.poller.add(self.seat)
         protocol.connection_made(self)
 
     # -- what the turn calls ----------------------------------------------------------------
@@ -212,9 +207,9 @@ class TurnTransport(asyncio.Transport):
         if self._gone or not kept:
             return
         sent = (
-            send_bytes(self.descriptor, kept[0])
+            send_bytes(self.seat.descriptor, kept[0])
             if len(kept) == 1
-            else send_parts(self.descriptor, kept)
+            else send_parts(self.seat.descriptor, kept)
         )
         if sent < 0:
             self._lose(OSError(-sent, os.strerror(-sent)))
@@ -332,12 +327,12 @@ class TurnTransport(asyncio.Transport):
     def set_lane(self, peer: bytes | None) -> None:
         """Let whole reads be served in turns, for a peer of this packed address; None: no more."""
         self._lane = peer
-        self.lane = peer if self._reading and not self._closing else None
+        self.seat.lane = peer if self._reading and not self._closing else None
 
     def _watch(self) -> None:
         reading = self._reading and not self._closing
-        self.lane = self._lane if reading else None
-        self._turns.poller.change(self.descriptor, self, reading, self._stuck)
+        self.seat.lane = self._lane if reading else None
+        self._turns.poller.change(self.seat, reading, self._stuck)
 
     # -- the rest of a transport ------------------------------------------------------------
 
@@ -369,7 +364,7 @@ class TurnTransport(asyncio.Transport):
         if self._closing:
             return
         self._closing = True
-        self.lane = None
+        self.seat.lane = None
         if self.kept:
             self._watch()
         else:
@@ -383,10 +378,10 @@ class TurnTransport(asyncio.Transport):
         if self._gone:
             return
         self._gone = self._closing = True
-        self.lane = None
+        self.seat.lane = None
         self.kept.clear()
         self._kept_bytes = 0
-        self._turns.poller.remove(self.descriptor, self)
+        self._turns.poller.remove(self.seat)
         self._loop.call_soon(self._lost, error)
 
     def _lost(self, error: Exception | None) -> None:

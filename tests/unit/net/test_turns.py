@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
+import contextlib
 import errno
 import socket
 from collections.abc import AsyncIterator
@@ -13,7 +15,10 @@ import pytest
 from tests.support.waiting import until
 
 from pocketmq import _speedups
-from pocketmq.net.turns import Left, Read, Turns, TurnTransport, can_take_turns
+from pocketmq.net.turns import Turns, TurnTransport, can_take_turns
+
+fcntl = pytest.importorskip("fcntl")
+termios = pytest.importorskip("termios")
 
 pytestmark = pytest.mark.skipif(
     not _speedups.has("sockets") or not can_take_turns(),
@@ -228,32 +233,64 @@ async def test_a_broken_protocol_loses_its_own_connection_only(
         assert "serving a connection failed" in caplog.text
 
 
-async def test_reads_are_taken_together_only_from_transports_with_a_lane() -> None:
+async def test_leaves_may_serve_transports_with_a_lane_while_they_are_read_from() -> None:
     async with serving() as server:
+        turns_seen: list[int] = []
+        server.service.take_turn = lambda arrivals: turns_seen.append(len(arrivals))
         clients = [await server.connect() for _ in range(3)]
-
-        def take(reads: list[Read]) -> list[Left]:
-            left: list[Left] = []
-            for transport, data in reads:
-                if transport.lane is None:
-                    left.append((transport, data, b""))
-                else:
-                    assert isinstance(data, bytes)
-                    left.append((transport, data[1:] or None, transport.lane + data[:1]))
-            return left
-
-        server.service.take_turn = take
-        clients[0][2].set_lane(b"lane")
-        clients[1][2].set_lane(b"lane")
-        clients[1][2].pause_reading()
-        assert clients[1][2].lane is None
-        clients[1][2].resume_reading()
+        turns_seen.clear()
+        _, _, transport = clients[0]
+        lanes = [transport.seat.lane]
+        transport.set_lane(b"12345678")
+        lanes.append(transport.seat.lane)
+        transport.pause_reading()
+        lanes.append(transport.seat.lane)
+        transport.resume_reading()
+        lanes.append(transport.seat.lane)
+        assert lanes == [None, b"12345678", None, b"12345678"]
         for client, _, _ in clients:
             client.sendall(b"ab")
         server.turns.turn()
-        assert [protocol.received for _, protocol, _ in clients] == [b"b", b"b", b"ab"]
-        assert await read_all(clients[0][0], 5) == b"lanea"
-        assert await read_all(clients[1][0], 5) == b"lanea"
+        assert turns_seen == [3]
+        assert [protocol.received for _, protocol, _ in clients] == [b"ab"] * 3, "nobody took it"
+        transport.close()
+        assert transport.seat.lane is None
+
+
+async def test_sockets_that_a_turn_has_no_room_for_come_first_in_the_next() -> None:
+    read_bytes, room_bytes = 1 << 18, 1 << 20
+    async with serving() as server:
+        server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * read_bytes)
+        order: list[int] = []
+        for number in range(8):
+            client, protocol, _ = await server.connect()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * read_bytes)
+
+            def received(data: bytes, number: int = number) -> None:
+                order.append(number)
+
+            protocol.data_received = received  # type: ignore[method-assign]
+        await until(lambda: all(_unread(p) > read_bytes for p in _filled(server)))
+        server.turns.turn()
+        assert len(order) == room_bytes // read_bytes
+        server.turns.turn()
+        assert sorted(order) == list(range(8)), "each was read once before any was read twice"
+
+
+def _filled(server: Server) -> list[Keeping]:
+    for client in server.clients:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client.send(bytes(1 << 16))
+    return server.protocols
+
+
+def _unread(protocol: Keeping) -> int:
+    """Bytes that wait in the socket of this end."""
+    assert protocol.transport is not None
+    waiting = array.array("i", [0])
+    fcntl.ioctl(protocol.transport.seat.descriptor, termios.FIONREAD, waiting)
+    return waiting[0]
 
 
 class OutOfDescriptors:

@@ -21,7 +21,7 @@ from pocketmq.broker.state.groups import GroupTable
 from pocketmq.broker.state.offsets import OffsetTable
 from pocketmq.broker.state.statistics import Statistics
 from pocketmq.broker.state.topics import TopicTable
-from pocketmq.net.turns import Left
+from pocketmq.net.turns import TurnTransport
 from pocketmq.protocol.command import WIRE_VERSION
 from pocketmq.protocol.framing import PullFields
 from pocketmq.store import MessageStore
@@ -32,6 +32,7 @@ LANES_MAX: Final = 10_000
 _HAS_LEAF: Final = _speedups.has("pull_lanes")
 
 if _HAS_LEAF or TYPE_CHECKING:
+    from pocketmq._speedups.arrivals import Arrivals as Arrivals
     from pocketmq._speedups.pull_lanes import PullLane as PullLane
     from pocketmq._speedups.pull_lanes import PullLanes as PullLanes
     from pocketmq._speedups.pull_lanes import lane_key as lane_key
@@ -83,21 +84,20 @@ class PlainPulls:
             self.by_key.clear()
         self.by_key[key] = PullLane(group, topic, queue_id, tag_hashes, accept)
 
-    def take(self, left: list[Left]) -> list[Left]:
-        """Answer the plain pulls of what is left of a turn; return what is left after that."""
+    def take_turn(self, arrivals: Arrivals[TurnTransport]) -> None:
+        """Answer the plain pulls among what is left of a turn."""
         offsets = self._offsets
         if not self.by_key or offsets.has_resets:
-            return left
+            return
         reader = self._store.reader
-        left, lanes = self._leaf.take_turn(
-            left,
+        lanes = self._leaf.take_turn(
+            arrivals,
             (*reader.reach(), RECENT_ENTRIES, reader.entries_max),
             (self._config.count_max, *reader.bounds),
         )
         for lane in lanes:
             if lane.pulls:
                 self._note(lane)
-        return left
 
     def _note(self, lane: PullLane) -> None:
         group, topic, queue_id = lane.group, lane.topic, lane.queue_id

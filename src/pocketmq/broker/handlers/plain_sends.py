@@ -21,7 +21,7 @@ from pocketmq.broker.state.counters import Counter
 from pocketmq.message.properties import encode_properties
 from pocketmq.net import Connection
 from pocketmq.net.connection import Take
-from pocketmq.net.turns import Left, Read, TakeTurn
+from pocketmq.net.turns import TakeTurn, TurnTransport
 from pocketmq.protocol.command import WIRE_VERSION
 from pocketmq.protocol.framing import encode_frame, frame_to_command, parse_frames
 from pocketmq.protocol.replies import SendReplies
@@ -32,6 +32,7 @@ Taken = tuple[int, "bytes | None"]
 _HAS_LEAF: Final = _speedups.has("sends")
 
 if _HAS_LEAF or TYPE_CHECKING:
+    from pocketmq._speedups.arrivals import Arrivals as Arrivals
     from pocketmq._speedups.sends import Lane as Lane
     from pocketmq._speedups.sends import PlainSends as PlainSends
 
@@ -91,6 +92,7 @@ class PlainSendHandler:
         )
         if flush.is_sync:
             self.take = self._take_durably
+            self.take_turn = self._take_turn_durably
         else:
             self.take = self._take
             self.take_turn = self._take_turn
@@ -102,13 +104,21 @@ class PlainSendHandler:
             self._dispatch.wake()
         return position, answers
 
-    def _take_turn(self, reads: list[Read]) -> list[Left]:
+    def _take_turn(self, arrivals: Arrivals[TurnTransport]) -> None:
         """Serve the plain sends at the beginning of each of these reads."""
-        index, count, left = self._append(self._leaf.take_turn, reads, b"", [])
+        _, count, _ = self._append(self._leaf.take_turn, arrivals, b"", b"")
         if count and not self._dispatch.is_scheduled:
             self._dispatch.wake()
-        left.extend((transport, data, b"") for transport, data in reads[index:])
-        return left
+
+    def _take_turn_durably(self, arrivals: Arrivals[TurnTransport]) -> None:
+        """As `_take_turn`; the answers wait for the disk."""
+        if self._flush.is_full:
+            return
+        self._take_turn(arrivals)
+        for transport, count, answers in arrivals.take_answers():
+            connection = transport.get_protocol()
+            assert isinstance(connection, Connection), "only connections have lanes"
+            self._flush.hold_many(count, connection, with_code, answers)
 
     def _take_durably(self, connection: Connection, data: bytes) -> Taken:
         """As `_take`; the answers wait for the disk."""

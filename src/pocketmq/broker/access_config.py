@@ -9,6 +9,7 @@ from typing import Final
 from pocketmq.errors import ConfigError
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.security import Credentials
+from pocketmq.security.users import user_problem
 from pocketmq.settings import setting
 
 NEVER_WHITELISTED: Final = range(RequestCode.AUTH_CREATE_USER, RequestCode.AUTH_LIST_ACL + 1)
@@ -42,7 +43,10 @@ def _credentials(text: str, name: str, secret: str) -> Credentials | None:
         return None
     try:
         document = json.loads(text)
-        return Credentials(*(document[key] for key in (name, secret)))
+        given = document[name], document[secret]
+        if not all(isinstance(one, str) for one in given) or user_problem(*given) is not None:
+            raise ValueError
+        return Credentials(*given)
     except (ValueError, KeyError, TypeError, ConfigError):
         # The text holds a secret, so the error must not repeat it.
         raise ValueError(f'must be JSON like {{"{name}":"...","{secret}":"..."}}') from None

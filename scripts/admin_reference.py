@@ -134,6 +134,17 @@ nothing.
 |---|---|---|---|---|
 """
 
+LEFT_OUT: Final[Mapping[str, str]] = {
+    "copyUser": "`tests/compat/access` runs it, in front of brokers that keep users",
+    "copyAcl": "the same",
+    "clusterRT": "it sends messages until it is killed; checkMsgSendRT measures the same",
+    "startMonitoring": "it never ends, and asks what consumerProgress and consumerStatus ask",
+    "dumpCompactionLog": "it reads a file of Apache's own store, and asks no server",
+    "exportMetadataInRocksDB": "it reads a RocksDB directory, and asks no server",
+    "remappingStaticTopic": "it changes a static topic, and updateStaticTopic makes none here",
+}
+"""Commands of mqadmin that `tests/compat/mqadmin` leaves out, and why."""
+
 SETTINGS = """
 ## Settings that can be changed by request
 
@@ -179,6 +190,8 @@ def page() -> str:
         for declared in settings_of(RoutingConfig())
     ]
     parts.append(SETTINGS + "\n".join(rows) + "\n")
+    left_out = "\n".join(f"- {name}: {reason}." for name, reason in LEFT_OUT.items())
+    parts.append(f"\n## Commands of mqadmin that are not compared, and why\n\n{left_out}\n")
     return "".join(parts)
 
 

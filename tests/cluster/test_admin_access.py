@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from tests.support.access import ROOT, access
+from tests.support.scripted_broker import scripted_broker
 from tests.support.sdk_cluster import SdkCluster, sdk_cluster
 
 from pocketmq.admin import Admin, Rule, Secret, UserChange
+from pocketmq.admin.access import APACHE_PROVIDERS
 from pocketmq.errors import AccessUnavailable, BrokerRefused, ConfigError, PartlyDone
+from pocketmq.protocol.codes import RequestCode
 
 WORD = Secret("open sesame")
 ORDERS = Rule("Topic:orders", ("Pub", "Sub"), "Allow")
@@ -125,6 +128,27 @@ async def test_switches_are_told_broker_by_broker(admin: Admin, cluster: SdkClus
         assert "not signed" in refused.problem
         with pytest.raises(BrokerRefused, match="not signed"):
             await nobody.users.all()
+
+
+async def test_a_broker_that_gives_no_reason_is_asked_for_its_settings(
+    admin: Admin, cluster: SdkCluster
+) -> None:
+    """As Apache's, whose remark says only that an error occurred."""
+    async with scripted_broker() as other:
+        other.other_codes = dict.fromkeys(
+            (RequestCode.AUTH_LIST_USER, RequestCode.AUTH_LIST_ACL), 1
+        )
+        await cluster.register("other", other.address, "orders")
+        with pytest.raises(
+            AccessUnavailable, match="as no provider is configured; set auth"
+        ) as why:
+            await admin.acls.all(broker="other")
+        assert why.value.to_set == APACHE_PROVIDERS
+        found = await admin.users.all()
+        assert (found.brokers, list(found.problems)) == (("a", "b"), ["other"])
+        other.other_codes[RequestCode.AUTH_LIST_USER] = 3
+        with pytest.raises(AccessUnavailable, match="they need RocketMQ"):
+            await admin.users.all(broker="other")
 
 
 async def test_a_broker_without_users_says_what_to_set(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ SERVERS = (apache.VERSION, apache.OLD_VERSION)
 BY_PARAMETER = {
     "test_cli_apache": ("sdk", SERVERS),
     "test_clients": ("clients", CLIENTS),
+    "test_console_apache": ("sdk", SERVERS),
     "test_explain_apache": ("sdk", SERVERS),
     "test_metrics_apache": ("sdk", SERVERS),
     "test_sdk_apache": ("sdk", SERVERS),

@@ -163,18 +163,18 @@ class Access:
             settings = await self._settings(broker)
         except (NetError, BrokerRefused):
             return error
+        if all(settings.get(name, "").strip() for name in APACHE_PROVIDERS):
+            return error
+        remark = error.remark or ""
+        if next(iter(FIRST_USER)) in remark:
+            return AccessUnavailable(f"{label_of(broker)}: {remark}", FIRST_USER)
         # Apache's remark is that an error occurred; only its settings tell which.
-        if not all(settings.get(name, "x").strip() for name in APACHE_PROVIDERS):
-            lines = ", ".join(f"{name}={value}" for name, value in APACHE_PROVIDERS.items())
-            return AccessUnavailable(
-                f"{label_of(broker)} keeps neither users nor rules, as no provider is configured; "
-                f"set {lines} in its configuration and restart it",
-                APACHE_PROVIDERS,
-            )
-        is_ours = not any(name in settings for name in APACHE_PROVIDERS)
-        if is_ours and not _is_on(settings, "authenticationEnabled"):
-            return AccessUnavailable(f"{label_of(broker)}: {error.remark}", FIRST_USER)
-        return error
+        lines = ", ".join(f"{name}={value}" for name, value in APACHE_PROVIDERS.items())
+        return AccessUnavailable(
+            f"{label_of(broker)} keeps neither users nor rules, as no provider is configured; "
+            f"set {lines} in its configuration and restart it",
+            APACHE_PROVIDERS,
+        )
 
 
 def _is_on(settings: dict[str, str], name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from tests.compat.mqadmin.commands import (
     REFUSED_HERE,
     SETTING_UP,
     STEPS,
+    TRACES,
     Place,
     Step,
     input_files,
@@ -31,7 +33,9 @@ from tests.support.clients.driver import Driver
 from tests.support.clients.peers import DRIVERS, JAVA_FLAGS
 from tests.support.clients.servers import PocketBroker, PocketNameServer, wait_registered
 
+from pocketmq.admin import Admin
 from pocketmq.client.unique_keys import UniqueKeys
+from pocketmq.errors import AccessUnavailable
 
 SEND = 10
 CONSUMERS = 203
@@ -112,6 +116,7 @@ class Side:
             tag = "TagA" if number % 2 else "TagB"
             ids.append(_send(broker, topic, number % queues, key, tag, f"body {number}"))
         clients = {"name_server": name_server}
+        _send(broker, TRACES, 0, keys[-1], "", _trace(keys[0]), found_by=keys[0])
         self._driver.request("consume", group=READERS, topic=EVENTS, tags="*", **clients)
         self._driver.request("produce", group=PRODUCERS, topic=ORDERS, **clients)
         consumers = json.loads(raw.call(broker, CONSUMERS, {"consumerGroup": READERS})[1])
@@ -135,9 +140,28 @@ class Side:
         )
 
 
-def _send(broker: str, topic: str, queue: int, key: str, tag: str, body: str) -> str:
+async def _why_no_users(name_server: str) -> str:
+    async with Admin(name_server) as admin:
+        try:
+            await admin.users.all()
+        except AccessUnavailable as error:
+            return str(error)
+    return ""
+
+
+def _trace(message_id: str) -> str:
+    """What a producer and a consumer tell of a message, as their traces are written."""
+    sent = ("Pub", "1700000000000", "DefaultRegion", PRODUCERS, ORDERS, message_id, "TagA",
+            "needle", "127.0.0.1:10911", "6", "4", "0", message_id, "true")  # fmt: skip
+    handled = ("SubAfter", "1", message_id, "7", "true", "needle", "0", "1700000000500", READERS)
+    return "".join("\x01".join(one) + "\x02" for one in (sent, handled))
+
+
+def _send(
+    broker: str, topic: str, queue: int, key: str, tag: str, body: str, *, found_by: str = "needle"
+) -> str:
     """Send one message and return its offset id."""
-    properties = {"KEYS": "needle", "UNIQ_KEY": key, "WAIT": "true", "TAGS": tag}
+    properties = {"KEYS": found_by, "UNIQ_KEY": key, "WAIT": "true", "TAGS": tag}
     fields = {
         "producerGroup": PRODUCERS,
         "topic": topic,
@@ -163,6 +187,10 @@ class Sweep:
     home: Path
     theirs: dict[Step, str] = field(default_factory=dict)
     ours: dict[Step, str] = field(default_factory=dict)
+    commands: str = ""
+    """What mqadmin prints when it is called without a command."""
+    without_users: dict[str, str] = field(default_factory=dict)
+    """What `pocketmq user list` says of clusters that were not set up to keep users."""
     their_calls: dict[str, str] = field(default_factory=dict)
     our_calls: dict[str, str] = field(default_factory=dict)
 
@@ -185,6 +213,7 @@ def sweep(home: Path) -> Sweep:
         )
         keys = [make.new() for _ in range(count)]
         driver.request("run", words=["help", "topicRoute"])  # it prints about its logging once
+        result.commands = str(driver.request("run", words=[])["printed"])
         for side, printed in both:
             side.wait_until_up()
             printed |= {step: side.run(step) for step in SETTING_UP}
@@ -194,5 +223,7 @@ def sweep(home: Path) -> Sweep:
         result.their_calls, result.our_calls = theirs.call(), ours.call()
         for side, printed in both:
             printed |= {step: side.run(step) for step in STEPS}
+        for kind, side in zip(NAME_SERVERS, (theirs, ours), strict=True):
+            result.without_users[kind] = asyncio.run(_why_no_users(side.place.name_server))
         result.ours |= {step: ours.run(step) for step in REFUSED_HERE}
     return result

@@ -33,6 +33,7 @@ EVENTS: Final = "sweep_Events"
 READERS: Final = "sweep_readers"
 SLEEPERS: Final = "sweep_sleepers"
 PRODUCERS: Final = "sweep_producers"
+TRACES: Final = "sweep_Traces"
 
 View = Callable[[str, str], object]
 """What is compared of what one side printed, given what the other did."""
@@ -54,6 +55,7 @@ class Place:
         """The words of a command; blanks between braces do not split."""
         known = {
             "b": self.broker,
+            "n": self.name_server,
             "work": str(self.work),
             "offset_id": self.offset_id,
             "unique_key": self.unique_key,
@@ -90,6 +92,7 @@ SETTING_UP: Final[tuple[Step, ...]] = tuple(
     _same(
         f"updateTopic -c {CLUSTER} -t {ORDERS} -r 4 -w 4",
         f"updateTopic -b {{b}} -t {EVENTS} -r 2 -w 2 -p 6",
+        f"updateTopic -b {{b}} -t {TRACES} -r 1 -w 1",
         f"updateSubGroup -b {{b}} -g {SLEEPERS} -s true -m false -r 5",
         f"updateSubGroup -c {CLUSTER} -g {READERS}",
     )
@@ -123,6 +126,8 @@ LOOKING: Final[tuple[Step, ...]] = (
         f"queryMsgByKey -t {ORDERS} -k haystack",
         f"queryMsgByUniqueKey -t {ORDERS} -i {{unique_key}}",
         f"queryMsgByUniqueKey -t {ORDERS} -i {{unique_key}} -a",
+        f"queryMsgTraceById -i {{unique_key}} -t {TRACES}",
+        f"queryMsgTraceById -i 7F000001000000000000000000000001 -t {TRACES}",
         f"queryMsgByOffset -t {ORDERS} -b {BROKER} -i 0 -o 0",
         f"queryMsgByOffset -t {ORDERS} -b {BROKER} -i 0 -o 999",
         f"queryMsgById -i {{offset_id}} -t {ORDERS} -g {SLEEPERS} -d {{consumer}}",
@@ -263,6 +268,13 @@ REFUSED_HERE: Final[tuple[Step, ...]] = tuple(
         "getBrokerEpoch -b broker-a",
         f"updateStaticTopic -c {CLUSTER} -t sweep_Static -qn 4",
         "exportPopRecord -b {b}",
+        f"rocksDBConfigToJson -c {CLUSTER} -t topics",
+        "getControllerMetaData -a {n}",
+        "getControllerConfig -a {n}",
+        "updateControllerConfig -a {n} -k enableElectUncleanMaster -v true",
+        "getSyncStateSet -a {n} -b broker-a",
+        f"electMaster -a {{n}} -b 1 -bn {BROKER} -c {CLUSTER}",
+        f"cleanBrokerMetadata -a {{n}} -bn {BROKER} -c {CLUSTER} -l",
         f"checkRocksdbCqWriteProgress -c {CLUSTER}",
         "addBroker -c {b} -b {work}/broker.conf",
         f"removeBroker -c {{b}} -b {CLUSTER}:{BROKER}:1",

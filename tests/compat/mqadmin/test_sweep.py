@@ -7,8 +7,16 @@ import re
 from typing import Any
 
 import pytest
+from scripts.admin_reference import LEFT_OUT
 from tests.compat.mqadmin.clusters import Sweep
-from tests.compat.mqadmin.commands import CHANGING, EVENTS, LOOKING, REFUSED_HERE, SETTING_UP, Step
+from tests.compat.mqadmin.commands import (
+    CHANGING,
+    EVENTS,
+    LOOKING,
+    REFUSED_HERE,
+    SETTING_UP,
+    Step,
+)
 
 pytestmark = pytest.mark.timeout(400)  # the first test waits for the sweep
 
@@ -44,6 +52,20 @@ def test_the_calls_of_the_dashboard_and_the_exporter_return_the_same(swept: Swee
     theirs = {name: comparable(name, said) for name, said in swept.their_calls.items()}
     assert len(ours) > 35
     assert ours == theirs
+
+
+def test_every_command_is_swept_or_left_out_with_a_reason(swept: Sweep) -> None:
+    listed = {line.split()[0] for line in swept.commands.splitlines() if line.startswith("   ")}
+    run = {step.line.split()[0] for step in (*SETTING_UP, *LOOKING, *CHANGING, *REFUSED_HERE)}
+    assert len(listed) > 85
+    assert sorted(listed - run - set(LEFT_OUT)) == []
+    assert sorted(set(LEFT_OUT) & run) == []
+    assert set(LEFT_OUT) <= listed
+
+
+def test_a_cluster_that_keeps_no_users_says_what_to_set(swept: Sweep) -> None:
+    assert "set authenticationMetadataProvider=org.apache." in swept.without_users["apache"]
+    assert "set initAuthenticationUser" in swept.without_users["pocketmq"]
 
 
 def comparable(name: str, said: str) -> object:

@@ -29,6 +29,11 @@ class ConsoleConfig:
         "File of those who may log in, made by `pocketmq console user add`; while it does not "
         "exist, there is no login.",
     )
+    broker_login: bool = setting(
+        False,
+        "Let users of the brokers log in: super users as admins, normal ones as viewers. Brokers "
+        "must ask for signatures (authenticationEnabled).",
+    )
     open_to_all: bool = setting(False, "Listen on a public address although nobody has to log in.")
     read_only: bool = setting(False, "Refuse every change, whoever asks.")
     host_names: tuple[str, ...] = setting(

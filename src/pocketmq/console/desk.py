@@ -8,6 +8,7 @@ from pocketmq.admin import Admin
 from pocketmq.admin.doctor import Diagnosis, examine
 from pocketmq.clock import Clock
 from pocketmq.console.aged import Aged
+from pocketmq.console.broker_logins import BrokerLogins
 from pocketmq.console.config import ConsoleConfig
 from pocketmq.console.live import Live
 from pocketmq.console.picture import Picture
@@ -49,6 +50,7 @@ class Desk:
             hours=config.session_hours,
             sessions_max=config.sessions_max,
             read_only=config.read_only,
+            brokers=BrokerLogins(admin) if config.broker_login else None,
         )
         tasks = Tasks(clock, live.tell)
         diagnosis: Aged[Diagnosed] = Aged(clock, _DIAGNOSIS_SECONDS)

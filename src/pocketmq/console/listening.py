@@ -40,7 +40,7 @@ def exposure_problem(config: ConsoleConfig) -> str | None:
     host = config.listen.host
     if config.open_to_all or host in ("localhost", "::1") or host.startswith("127."):
         return None
-    if config.users is not None and config.users.exists():
+    if config.broker_login or (config.users is not None and config.users.exists()):
         return None
     return (
         f"on {host} the console would be open to everybody who can reach it; make a login with "

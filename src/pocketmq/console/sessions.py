@@ -16,6 +16,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from pocketmq.clock import Clock
+from pocketmq.console.broker_logins import BrokerLogins, BrokerUser
 from pocketmq.console.problems import Problem
 from pocketmq.console.users import ADMIN, User, UserFile
 
@@ -25,6 +26,8 @@ _DELAY_SECONDS_MAX = 60.0
 _FORGET_SECONDS = 900.0
 _REMEMBERED_MAX = 2000
 _BASIC_SECONDS = 60.0
+_BROKER_SECONDS = 30.0
+_UNASKED_SECONDS_MAX = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,12 @@ class _Session:
     user: str
     csrf: str
     used: float
+    of_broker: BrokerUser | None = None
+    asked: float = 0.0
+    """When the broker was asked for its user last."""
+
+
+Known = User | BrokerUser
 
 
 class Sessions:
@@ -65,37 +74,59 @@ class Sessions:
         hours: int = 12,
         sessions_max: int = 1000,
         read_only: bool = False,
+        brokers: BrokerLogins | None = None,
     ) -> None:
         self.users = users
+        self._brokers = brokers
         self.guard = LoginGuard(clock)
         self._clock = clock
         self._idle_seconds = hours * 3600.0
         self._max = sessions_max
         self._read_only = read_only
         self._open: OrderedDict[bytes, _Session] = OrderedDict()
-        self._basic: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._basic: OrderedDict[bytes, tuple[Known, float]] = OrderedDict()
         self._csrf = secrets.token_urlsafe(24)
         """The token of writes while there is no login."""
 
+    @property
+    def needed(self) -> bool:
+        """Whether one must log in. Raise ConfigError when the file of users is not understood."""
+        return self._brokers is not None or self.users.needed
+
     async def visitor(self, cookie: str | None, basic: str | None, address: str) -> Visitor | None:
         """Who a request comes from; None for somebody who must log in first."""
-        users = self.users.users()
-        if not users:
+        if not self.needed:
             return Visitor(None, ADMIN, self._csrf, read_only=self._read_only)
         if basic is not None:
             user = await self._by_password(basic, address)
             return Visitor(user.name, user.role, None, True, self._read_only)
         session = self._find(cookie)
-        known = users.get(session.user) if session is not None else None
+        known = await self._known(session) if session is not None else None
         if session is None or known is None:
+            self.logout(cookie)
             return None
         return Visitor(known.name, known.role, session.csrf, read_only=self._read_only)
+
+    async def _known(self, session: _Session) -> Known | None:
+        """Whose session it is, as that is now; a broker's user is asked for now and then."""
+        if session.of_broker is None or self._brokers is None:
+            return self.users.users().get(session.user)
+        now = self._clock.monotonic()
+        if now - session.asked > _BROKER_SECONDS:
+            found = await self._brokers.again(session.of_broker)
+            if found is None:
+                return None
+            session.of_broker, session.asked = found, now
+        return session.of_broker
 
     async def login(self, name: str, password: str, address: str) -> tuple[str, Visitor]:
         """A new session's token and its visitor. Raise Problem (401, 429)."""
         user = await self._checked(name, password, address)
         token = secrets.token_urlsafe(32)
-        session = _Session(user.name, secrets.token_urlsafe(24), self._clock.monotonic())
+        now = self._clock.monotonic()
+        session = _Session(user.name, secrets.token_urlsafe(24), now)
+        if isinstance(user, BrokerUser):
+            session.of_broker, session.asked = user, now
         self._open[_key(token)] = session
         while len(self._open) > self._max:
             self._open.popitem(last=False)
@@ -109,7 +140,10 @@ class Sessions:
     def is_open(self, cookie: str | None) -> bool:
         """Whether a session still is; looking does not keep it alive."""
         session = self._open.get(_key(cookie)) if cookie is not None else None
-        return session is not None and session.user in self.users.users()
+        if session is None or session.of_broker is None:
+            return session is not None and session.user in self.users.users()
+        # Nobody waits here, so who else asks for this session keeps it known.
+        return self._clock.monotonic() - session.asked < _UNASKED_SECONDS_MAX
 
     def _find(self, cookie: str | None) -> _Session | None:
         if cookie is None:
@@ -126,27 +160,33 @@ class Sessions:
         self._open.move_to_end(key)
         return session
 
-    async def _by_password(self, basic: str, address: str) -> User:
+    async def _by_password(self, basic: str, address: str) -> Known:
         """The user of an Authorization header; one that was right a minute ago is not hashed."""
         key = _key(basic)
-        name, until = self._basic.get(key, ("", 0.0))
-        user = self.users.users().get(name)
-        if user is not None and until > self._clock.monotonic():
-            return user
+        known = self._basic.get(key)
+        if known is not None and known[1] > self._clock.monotonic():
+            user = known[0]
+            now = user if isinstance(user, BrokerUser) else self.users.users().get(user.name)
+            if now is not None:
+                return now
         try:
             decoded = base64.b64decode(basic.removeprefix("Basic ").strip(), validate=True).decode()
         except (binascii.Error, ValueError):
             raise Problem(401, "login_failed", "the Authorization header is not Basic") from None
         name, _, password = decoded.partition(":")
         user = await self._checked(name, password, address)
-        self._basic[key] = (user.name, self._clock.monotonic() + _BASIC_SECONDS)
+        self._basic[key] = (user, self._clock.monotonic() + _BASIC_SECONDS)
         while len(self._basic) > self._max:
             self._basic.popitem(last=False)
         return user
 
-    async def _checked(self, name: str, password: str, address: str) -> User:
+    async def _checked(self, name: str, password: str, address: str) -> Known:
         self.guard.check(name, address)
-        user = await self.users.check(name, password)
+        user: Known | None
+        if self._brokers is not None and name not in self.users.users():
+            user = await self._brokers.check(name, password)
+        else:
+            user = await self.users.check(name, password)
         if user is None:
             self.guard.failed(name, address)
             raise Problem(401, "login_failed", "the user or the password is wrong")

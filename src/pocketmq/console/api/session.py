@@ -72,7 +72,7 @@ async def logout(desk: Desk, body: Nothing, request: Request) -> Response:
 
 def _picture(desk: Desk, visitor: Visitor | None) -> SessionPicture:
     return SessionPicture(
-        desk.sessions.users.needed,
+        desk.sessions.needed,
         visitor.name if visitor is not None else None,
         visitor.role if visitor is not None else None,
         visitor.csrf if visitor is not None else None,

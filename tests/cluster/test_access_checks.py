@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.support.access import ALICE, ROOT, access, allow, ask_as, entry, make_user, signed
@@ -23,6 +22,7 @@ from pocketmq.broker.pipeline import Checked
 from pocketmq.broker.state.acls import AclTable
 from pocketmq.broker.state.users import UserTable
 from pocketmq.clock import SystemClock
+from pocketmq.message.ids import decode_offset_message_id
 from pocketmq.net import Connection, ListenConfig, Server
 from pocketmq.net.connection import EncodedReply, FrameHandler, Served, Take
 from pocketmq.net.turns import TakeTurn
@@ -84,9 +84,8 @@ class Recording:
         self.reached.append("take")
         return 0, None
 
-    def _take_turn(self, reads: list[Any]) -> list[Any]:
+    def _take_turn(self, arrivals: object) -> None:
         self.reached.append("take_turn")
-        return [(transport, data, b"") for transport, data in reads]
 
     def serve(self, connection: Connection, command: Command) -> Served:
         self.reached.append(command.code)
@@ -99,6 +98,11 @@ class Recording:
         """Nothing to note."""
 
 
+async def nowhere(log_offset: int) -> str | None:
+    """A log without messages."""
+    return None
+
+
 @asynccontextmanager
 async def recording(config: AccessConfig) -> AsyncIterator[tuple[Recording, int]]:
     """A server of a service that only notes, behind the check that brokers have."""
@@ -106,7 +110,7 @@ async def recording(config: AccessConfig) -> AsyncIterator[tuple[Recording, int]
     users, acls = UserTable(config, clock), AclTable(config, clock)
     users.load()
     service = Recording()
-    checked = Checked(service, Access(config, "C", users, acls).admit)
+    checked = Checked(service, Access(config, "C", users, acls, nowhere).admit)
     bound = socket.create_server(("127.0.0.1", 0))
     server = Server(checked, ListenConfig(port=0), bound)
     await server.start()
@@ -299,3 +303,34 @@ async def test_a_change_of_a_user_counts_from_the_next_request_on(tmp_path: Path
         refused = await ask_as(peer, ALICE, 310, b"1", **SEND)
         assert (refused.code, "not known" in (refused.remark or "")) == (16, True)
         assert stored(app) == 1
+
+
+async def test_who_names_a_position_needs_a_permission_on_what_lies_there(tmp_path: Path) -> None:
+    async with local_broker(tmp_path, access=access()) as app, RawPeer(app.port) as peer:
+        await make_user(peer, ALICE, entry("Topic:mine", "All"), entry("Group:g", "All"))
+        for code, topic in ((310, "mine"), (310, "secrets")):
+            sent = await ask_as(peer, ROOT, code, b"1", **{**SEND, "b": topic})
+            assert sent.code == 0
+        message_id = sent.fields["msgId"]
+        place = str(decode_offset_message_id(message_id).log_offset)
+        back = {"group": "g", "delayLevel": "3", "originTopic": "mine"}
+        asked = (
+            (33, {"offset": place}),
+            (33, {"offset": place, "topic": "mine"}),
+            (36, {**back, "offset": place}),
+            (309, {"consumerGroup": "g", "clientId": "c", "topic": "mine", "msgId": message_id}),
+        )
+        for code, fields in asked:
+            refused = await ask_as(peer, ALICE, code, **fields)
+            assert refused.code == ResponseCode.NO_PERMISSION, code
+            assert "Topic:secrets" in (refused.remark or "")
+            assert not refused.body
+        assert app.running.store.queue_ids("%RETRY%g") == []
+        for code, fields in asked[:3]:
+            mine = {**fields, "offset": "0"}
+            assert (await ask_as(peer, ALICE, code, **mine)).code == 0
+        await allow(peer, ALICE, entry("Topic:secrets", "Sub"))
+        assert (await ask_as(peer, ALICE, 33, offset=place)).code == 0
+        for wrong in ("", "x", "999999999"):
+            answer = await ask_as(peer, ALICE, 33, offset=wrong)
+            assert answer.code == ResponseCode.SYSTEM_ERROR

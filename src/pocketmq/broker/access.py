@@ -7,11 +7,13 @@ user who is changed, disabled or deleted is so from the next request on.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pocketmq.broker.access_config import AccessConfig, codes_of
 from pocketmq.broker.rules.acl_documents import subject_of
 from pocketmq.broker.rules.needs import needs_of
+from pocketmq.broker.rules.positions import BY_POSITION, need_at, position_of
 from pocketmq.broker.state.acls import AclTable
 from pocketmq.broker.state.users import UserTable
 from pocketmq.errors import ProtocolError, Refused
@@ -26,16 +28,26 @@ from pocketmq.security.users import User
 _SHOWN_CHARS: Final = 80
 
 
+TopicAt = Callable[[int], Awaitable[str | None]]
+"""Which topic the message at a log offset is of; None when none begins there."""
+
+
 class Access:
     """Refuses what its asker may not do. `cluster` is the name that permissions call it by."""
 
     def __init__(
-        self, config: AccessConfig, cluster: str, users: UserTable, acls: AclTable
+        self,
+        config: AccessConfig,
+        cluster: str,
+        users: UserTable,
+        acls: AclTable,
+        topic_at: TopicAt,
     ) -> None:
         self.config = config
         self._cluster = cluster
         self._users = users
         self._acls = acls
+        self._topic_at = topic_at
         self._needs_no_signature = codes_of(config.authentication_whitelist)
         self._needs_no_permission = codes_of(config.authorization_whitelist)
 
@@ -54,13 +66,15 @@ class Access:
             )
         return found
 
-    def admit(self, connection: Connection, command: Command) -> None:
-        """Return when the request may go on. Raise Refused."""
+    def admit(self, connection: Connection, command: Command) -> Awaitable[None] | None:
+        """Return when the request may go on, or what must be awaited before it may. Raise Refused;
+        so does what is awaited."""
         config = self.config
         if config.authentication and command.code not in self._needs_no_signature:
             self.authenticate(command)
         if config.authorization and command.code not in self._needs_no_permission:
-            self._authorize(connection.peer.host, command)
+            return self._authorize(connection.peer.host, command)
+        return None
 
     def authenticate(self, command: Command) -> User:
         """The user who signed this request. Raise Refused."""
@@ -114,14 +128,14 @@ class Access:
             )
         return user
 
-    def _authorize(self, host: str, command: Command) -> None:
+    def _authorize(self, host: str, command: Command) -> Awaitable[None] | None:
         user: User | None = None
         if command.fields.get(ACCESS_KEY):
             user = self._claimed(command)
             if not user.is_enabled:
                 raise _no(f"user {user.name!r} is disabled")
             if user.is_super:
-                return
+                return None
         try:
             needs = needs_of(command, self._cluster)
         except ProtocolError as error:
@@ -130,6 +144,15 @@ class Access:
             if user is None:
                 user = self._claimed(command)  # refuses, as nobody is named
             self._check(user, need, host)
+        if command.code in BY_POSITION:
+            return self._check_position(user or self._claimed(command), host, command)
+        return None
+
+    async def _check_position(self, user: User, host: str, command: Command) -> None:
+        position = position_of(command)
+        topic = None if position is None else await self._topic_at(position)
+        if topic is not None:
+            self._check(user, need_at(command, topic), host)
 
     def _check(self, user: User, need: Need, host: str) -> None:
         entry = decide(self._acls.find(subject_of(user.name)), need, host)

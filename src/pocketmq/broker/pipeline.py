@@ -7,19 +7,22 @@ command, and every command is checked. When access control is off, this is not t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 
 from pocketmq.net import Connection, Service
-from pocketmq.net.connection import FrameHandler, Served, Take
-from pocketmq.net.dispatch import error_reply
+from pocketmq.net.connection import FrameHandler, Reply, Served, Take
+from pocketmq.net.dispatch import error_reply, guarded
 from pocketmq.net.turns import TakeTurn
 from pocketmq.protocol.command import Command
 
-Admit = Callable[[Connection, Command], None]
+_log = logging.getLogger(__name__)
+
+Admit = Callable[[Connection, Command], "Awaitable[None] | None"]
 
 
 class Checked:
-    """A service behind a check, which raises for what may not pass."""
+    """A service behind a check, which raises for what may not pass, at once or when awaited."""
 
     def __init__(self, service: Service, admit: Admit) -> None:
         self._service = service
@@ -35,10 +38,20 @@ class Checked:
     def serve(self, connection: Connection, command: Command) -> Served:
         """Answer one request, or say why not."""
         try:
-            self._admit(connection, command)
+            later = self._admit(connection, command)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, it may not pass
+            _log.debug("refused code=%d peer=%s reason=%s", command.code, connection.peer, error)
             return error_reply(command, error, connection)
-        return self._service.serve(connection, command)
+        if later is None:
+            return self._service.serve(connection, command)
+        return guarded(connection, command, self._serve_after(later, connection, command))
+
+    async def _serve_after(
+        self, admitted: Awaitable[None], connection: Connection, command: Command
+    ) -> Reply:
+        await admitted
+        served = self._service.serve(connection, command)
+        return served if served is None or isinstance(served, Command) else await served
 
     def connected(self, connection: Connection) -> None:
         """A connection is open."""

@@ -188,7 +188,9 @@ class RunningBroker:
     def _wire_ports(self, bound: socket.socket, fast: socket.socket | None) -> None:
         """Who answers, and where."""
         tables, config = self.tables, self.config
-        self.access = Access(config.access, config.identity.cluster, tables.users, tables.acls)
+        self.access = Access(
+            config.access, config.identity.cluster, tables.users, tables.acls, self._topic_at
+        )
         self.routes = routes = self._routes(tables)
         self.server = self._server(routes, bound)
         self.fast_server = None
@@ -300,6 +302,11 @@ class RunningBroker:
     def _connections(self) -> int:
         servers = (self.server, self.fast_server)
         return sum(len(server.connections) for server in servers if server is not None)
+
+    async def _topic_at(self, log_offset: int) -> str | None:
+        look = self.store.in_memory
+        record = await self.cold_reads.look_up(lambda: look.decoded_record_at(log_offset))
+        return None if record is None else record.topic
 
     async def _settle(self) -> None:
         """Save changed tables, and let the name servers know."""

@@ -186,7 +186,8 @@ def _need(kind: ResourceType, name: str, actions: Actions) -> Need:
     return Need(kind, name, actions)
 
 
-def _need_topic(name: str, actions: Actions) -> Need:
+def need_topic(name: str, actions: Actions) -> Need:
+    """These actions on a topic, or on the group that a retry topic belongs to."""
     return _need(ResourceType.TOPIC, name, actions)
 
 
@@ -199,7 +200,7 @@ def _send(topic_key: str) -> Rule:
 
     def rule(command: Command) -> Iterator[Need]:
         topic = command.fields.get(topic_key, "")
-        yield _need_topic(topic, _SUB if is_retry_topic(topic) else _PUB)
+        yield need_topic(topic, _SUB if is_retry_topic(topic) else _PUB)
 
     return rule
 
@@ -207,7 +208,7 @@ def _send(topic_key: str) -> Rule:
 def _consume(actions: Actions) -> Rule:
     def rule(command: Command) -> Iterator[Need]:
         fields = command.fields
-        yield _need_topic(fields.get("topic", ""), actions)
+        yield need_topic(fields.get("topic", ""), actions)
         yield _need_group(fields.get("consumerGroup", ""), actions)
 
     return rule
@@ -226,7 +227,7 @@ def _acknowledge_many(command: Command) -> Iterator[Need]:
 
 def _popped(group: str, topic: str) -> Iterator[Need]:
     """What was popped a second time lies in `%RETRY%group_topic`, and is named so."""
-    yield _need_topic(topic_of_pop_retry_topic(topic, group), _SUB)
+    yield need_topic(topic_of_pop_retry_topic(topic, group), _SUB)
     yield _need_group(group, _SUB)
 
 
@@ -234,19 +235,19 @@ def _heartbeat(command: Command) -> Iterator[Need]:
     for consumer in Heartbeat.from_request(command.body).consumer_data_set:
         yield _need_group(consumer.group_name, _SUB)
         for subscription in consumer.subscription_data_set:
-            yield _need_topic(subscription.topic, _SUB)
+            yield need_topic(subscription.topic, _SUB)
 
 
 def _lock(command: Command) -> Iterator[Need]:
     request = LockRequest.from_request(command.body)
     yield _need_group(request.consumer_group, _SUB)
     for topic in dict.fromkeys(queue.topic for queue in request.mq_set):
-        yield _need_topic(topic, _SUB)
+        yield need_topic(topic, _SUB)
 
 
 def _create_topics(command: Command) -> Iterator[Need]:
     for topic in TopicConfigList.from_request(command.body).topic_config_list:
-        yield _need_topic(topic.topic_name, _CREATE)
+        yield need_topic(topic.topic_name, _CREATE)
 
 
 def _create_group(command: Command) -> Iterator[Need]:
@@ -260,7 +261,7 @@ def _create_groups(command: Command) -> Iterator[Need]:
 
 def _set_mode(command: Command) -> Iterator[Need]:
     mode = MessageRequestMode.from_request(command.body)
-    yield _need_topic(mode.topic, _UPDATE)
+    yield need_topic(mode.topic, _UPDATE)
     yield _need_group(mode.consumer_group, _UPDATE)
 
 

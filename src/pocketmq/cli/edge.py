@@ -116,11 +116,13 @@ class Reaching:
     """How the console reaches the servers that it is started beside.
 
     `tls` tells how to speak with servers that take nothing else, `credentials` sign requests.
+    `guarded`: the broker asks everybody who they are, so the console does, too.
     """
 
     name_servers: str
     tls: TlsConfig | None = None
     credentials: Credentials | None = None
+    guarded: bool = False
 
     def settings(self) -> dict[str, str]:
         """The same as settings of the edge."""
@@ -151,6 +153,9 @@ async def start_beside(
     if sys.platform == "win32":
         _log.warning("up starts no console on Windows; start it with: pocketmq edge")
         return ""
+    if reaching.guarded and "console.broker_login" not in resolved.origins:
+        # It signs as a super user, so whoever comes in unasked could do everything.
+        config = replace(config, broker_login=True)
     problem = exposure_problem(config)
     if problem is not None:
         _log.warning("the console stays on 127.0.0.1, because %s", problem)

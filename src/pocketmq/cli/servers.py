@@ -254,7 +254,8 @@ async def _start_both(processes: Processes, resolved: Resolved, options: dict[st
     config = replace(broker_config, registration=replace(registration, name_servers=known_to))
     address, credentials = await _start_broker(processes, config)
     rows = [("name server", name_server), *_broker_rows(config, address, options)]
-    reaching = Reaching(_reachable(name_server), own_tls(broker_config.listen), credentials)
+    tls, guarded = own_tls(broker_config.listen), config.access.authentication
+    reaching = Reaching(_reachable(name_server), tls, credentials, guarded)
     if config.access.authentication and credentials is None:
         _log.warning(
             "the console cannot sign, so the broker refuses all it asks; set "

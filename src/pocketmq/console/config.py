@@ -32,7 +32,7 @@ class ConsoleConfig:
     broker_login: bool = setting(
         False,
         "Let users of the brokers log in: super users as admins, normal ones as viewers. Brokers "
-        "must ask for signatures (authenticationEnabled).",
+        "must ask for signatures (authenticationEnabled); `up` sets it when its broker does.",
     )
     open_to_all: bool = setting(False, "Listen on a public address although nobody has to log in.")
     read_only: bool = setting(False, "Refuse every change, whoever asks.")

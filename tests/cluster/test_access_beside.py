@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
+import urllib.error
+import urllib.request
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -34,7 +38,13 @@ def test_exporter_and_console_sign_and_their_secret_is_no_argument(tmp_path: Pat
         assert up.rows["access"] == "signatures and permissions are checked"
         (line,) = [one for one in _page(port).splitlines() if one.startswith("pocketmq_broker_up")]
         assert line.endswith(" 1")
-        (broker,) = tree(up.rows["console"].rstrip("/"), "/brokers")["items"]
+        url = up.rows["console"].rstrip("/")
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            tree(url, "/brokers")
+        request = urllib.request.Request(f"{url}/api/v1/brokers")
+        request.add_header("Authorization", f"Basic {b64encode(b'root:root-secret').decode()}")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            (broker,) = json.loads(answer.read())["items"]
         assert (broker["up"], broker["error"]) == (True, None)
         beside = children(up.process.pid)
         assert len(beside) == 2

@@ -36,7 +36,7 @@ APACHE_PROVIDERS: Final = {
 """What Apache's brokers are to be given, so that they keep users and rules on their disk."""
 FIRST_USER: Final = {"initAuthenticationUser": '{"username":"root","password":"..."}'}
 """What PocketMQ's brokers are to be given: their first user lets all others in."""
-_LISTS: Final = (RequestCode.AUTH_LIST_USER, RequestCode.AUTH_LIST_ACL)
+_LOOKS: Final = (RequestCode.AUTH_GET_USER, RequestCode.AUTH_LIST_USER, RequestCode.AUTH_LIST_ACL)
 
 
 def label_of(broker: Broker) -> str:
@@ -109,7 +109,7 @@ class Access:
                     "newer",
                     {},
                 ) from None
-            if error.code == ResponseCode.SYSTEM_ERROR and code in _LISTS:
+            if error.code == ResponseCode.SYSTEM_ERROR and code in _LOOKS:
                 raise await self._explained(broker, error) from None
             raise
 

@@ -141,8 +141,18 @@ class Acls:
         self, subject: str, *, cluster: str | None = None, broker: str | None = None
     ) -> Acl | None:
         """The rules of one subject; None when it has none anywhere."""
+        return (await self._look(subject, cluster, broker))[0]
+
+    async def _look(
+        self, subject: str, cluster: str | None, broker: str | None
+    ) -> tuple[Acl | None, frozenset[str]]:
+        """The rules of one subject, and the brokers that did not tell theirs.
+
+        Whoever changes the rules asks those again, so that the change is not taken for done.
+        """
         found = await self.all(subject, cluster=cluster, broker=broker)
-        return next((one for one in found.acls if one.subject == subject), None)
+        known = next((one for one in found.acls if one.subject == subject), None)
+        return known, frozenset(found.problems)
 
     async def save(
         self,
@@ -172,14 +182,14 @@ class Acls:
 
         Raise ConfigError when there are none.
         """
-        known = await self.find(subject, cluster=cluster, broker=broker)
+        known, silent = await self._look(subject, cluster, broker)
         rules = [
             one for one in (known.rules if known else ()) if resource in (None, one.rule.resource)
         ]
         if not rules:
             what = f"no rule for {resource}" if resource else "no rules"
             raise ConfigError(f"{subject} has {what}; `acl list` shows those that are")
-        labels = {label for one in rules for label in one.brokers}
+        labels = {label for one in rules for label in one.brokers} | silent
         brokers = [
             one for one in await self._access.brokers(cluster, broker) if label_of(one) in labels
         ]
@@ -188,7 +198,8 @@ class Acls:
             if resource is None:
                 await self._delete(one, DeleteAclRequest(subject))
                 return
-            for kind in sorted({r.rule.kind for r in rules if label_of(one) in r.brokers}):
+            kinds = {r.rule.kind for r in rules if label_of(one) in (*r.brokers, *silent)}
+            for kind in sorted(kinds):
                 await self._delete(one, DeleteAclRequest(subject, kind, resource))
 
         return await self._access.change(brokers, remove)
@@ -200,7 +211,7 @@ class Acls:
 
         Without a `source` the first broker that has any is the model. Raise ConfigError.
         """
-        known = await self.find(subject, cluster=cluster)
+        known, silent = await self._look(subject, cluster, None)
         if known is None:
             raise ConfigError(f"{subject} has no rules; `acl list` shows those that are")
         model = source or known.rules[0].brokers[0]
@@ -220,7 +231,8 @@ class Acls:
         brokers = [
             one
             for one in await self._access.brokers(cluster)
-            if any(
+            if label_of(one) in silent
+            or any(
                 (label_of(one) in rule.brokers) != (model in rule.brokers) for rule in known.rules
             )
         ]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn
 
-from pocketmq.admin.access import Access, label_of
+from pocketmq.admin.access import Access, Told, label_of
 from pocketmq.admin.clusters import Broker
 from pocketmq.errors import ConfigError, MalformedBody
 from pocketmq.protocol.bodies.fastjson import loads
@@ -156,21 +156,26 @@ class Users:
             answer = await self._access.ask(one, RequestCode.AUTH_LIST_USER, request)
             return _setups(label_of(one), bytes(answer.body))
 
-        told = await self._access.told(brokers, ask)
-        names = sorted({name for setups in told.answers.values() for name in setups})
-        users = []
-        for name in names:
-            setups = tuple(found[name] for found in told.answers.values() if name in found)
-            lacking = tuple(label for label, found in told.answers.items() if name not in found)
-            users.append(User(name, setups, lacking))
-        return UserList(tuple(users), tuple(told.answers), told.problems)
+        return _listed(await self._access.told(brokers, ask))
 
     async def find(
         self, name: str, *, cluster: str | None = None, broker: str | None = None
     ) -> User | None:
         """One user; None when no broker knows it."""
-        found = await self.all(name, cluster=cluster, broker=broker)
-        return next((one for one in found.users if one.name == name), None)
+        found = await self._look(name, cluster, broker)
+        return next(iter(found.users), None)
+
+    async def _look(self, name: str, cluster: str | None, broker: str | None) -> UserList:
+        """One user as all brokers have it, or none, and the brokers that did not tell."""
+        brokers = await self._access.brokers(cluster, broker)
+
+        # Brokers answer with passwords in clear, so they are asked for no more than this one.
+        async def ask(one: Broker) -> dict[str, UserSetup]:
+            answer = await self._access.ask(one, RequestCode.AUTH_GET_USER, UserRequest(name))
+            body = bytes(answer.body)
+            return _setups(label_of(one), b"[" + body + b"]" if body else b"")
+
+        return _listed(await self._access.told(brokers, ask))
 
     async def create(
         self,
@@ -204,8 +209,8 @@ class Users:
     ) -> list[str]:
         """Change a user on all brokers that know it; return them. Raise ConfigError for none."""
         _check(name, change)
-        known = await self._known(name, cluster, broker)
-        brokers = await self._those(known.brokers, cluster)
+        known, silent = await self._known(name, cluster, broker)
+        brokers = await self._those((*known.brokers, *silent), cluster)
         document = UserDocument(
             name,
             change.password.reveal() if change.password is not None else None,
@@ -218,8 +223,8 @@ class Users:
         self, name: str, *, cluster: str | None = None, broker: str | None = None
     ) -> list[str]:
         """Delete a user and its rules; return the brokers that knew it. Raise ConfigError."""
-        known = await self._known(name, cluster, broker)
-        brokers = await self._those(known.brokers, cluster)
+        known, silent = await self._known(name, cluster, broker)
+        brokers = await self._those((*known.brokers, *silent), cluster)
         code, request = RequestCode.AUTH_DELETE_USER, UserRequest(name)
         return await self._access.change(brokers, lambda one: self._access.ask(one, code, request))
 
@@ -230,7 +235,7 @@ class Users:
 
         Without a `source` the first broker that knows it is the model. Raise ConfigError.
         """
-        known = await self._known(name, cluster, None)
+        known, silent = await self._known(name, cluster, None)
         model = next((one for one in known.setups if source in (None, one.broker)), None)
         if model is None:
             raise ConfigError(f"{source} does not know the user {name}; {known.brokers[0]} does")
@@ -247,17 +252,23 @@ class Users:
             else:
                 await self._update(one, name, document)
 
-        brokers = await self._those((*known.lacking, *others), cluster)
+        brokers = await self._those((*known.lacking, *others, *silent), cluster)
         return await self._access.change(brokers, make)
 
-    async def _known(self, name: str, cluster: str | None, broker: str | None) -> User:
-        found = await self.find(name, cluster=cluster, broker=broker)
-        if found is None:
+    async def _known(
+        self, name: str, cluster: str | None, broker: str | None
+    ) -> tuple[User, list[str]]:
+        """A user, and the brokers that did not tell whether they know it.
+
+        Whoever changes the user asks those again, so that the change is not taken for done.
+        """
+        found = await self._look(name, cluster, broker)
+        if not found.users:
             raise ConfigError(
                 f"there is no user {name!r}; `user list` shows those that are, and "
                 f"`user create {name}` makes it"
             )
-        return found
+        return found.users[0], list(found.problems)
 
     async def _those(self, labels: Sequence[str], cluster: str | None) -> list[Broker]:
         return [one for one in await self._access.brokers(cluster) if label_of(one) in labels]
@@ -270,6 +281,16 @@ class Users:
     async def _update(self, broker: Broker, name: str, document: UserDocument) -> None:
         code, header = RequestCode.AUTH_UPDATE_USER, UserRequest(name)
         await self._access.ask(broker, code, header, document.to_json())
+
+
+def _listed(told: Told[dict[str, UserSetup]]) -> UserList:
+    """The users of all brokers by name, and who lacks which."""
+    users = []
+    for name in sorted({name for setups in told.answers.values() for name in setups}):
+        setups = tuple(found[name] for found in told.answers.values() if name in found)
+        lacking = tuple(label for label, found in told.answers.items() if name not in found)
+        users.append(User(name, setups, lacking))
+    return UserList(tuple(users), tuple(told.answers), told.problems)
 
 
 def _setups(broker: str, body: bytes) -> dict[str, UserSetup]:

@@ -15,6 +15,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping, MutableMapping
+from operator import itemgetter
 from typing import Final
 
 from pocketmq.security.credentials import Credentials
@@ -27,6 +28,9 @@ UNSIGNED_BY_OLD_CLIENTS: Final = "_UNIQUE_KEY_QUERY"
 OLD_CLIENT_VERSION_MAX: Final = 399
 
 Body = bytes | bytearray | memoryview
+
+_JOINED_BYTES_MAX: Final = 64 * 1024
+_name_of: Final = itemgetter(0)
 
 
 def sign(fields: MutableMapping[str, str], body: Body, credentials: Credentials) -> None:
@@ -44,17 +48,26 @@ def signature_of(fields: Mapping[str, str | None], body: Body, secret_key: str) 
     >>> signature_of({"AccessKey": "rocketmq2", "bname": "b", "topic": "T"}, b"", "12345678")
     'jCtmwkBrQMrLf/YC72O/RBI9lJY='
     """
+    return binascii.b2a_base64(_digest_of(fields, body, secret_key), newline=False).decode()
+
+
+def _digest_of(fields: Mapping[str, str | None], body: Body, secret_key: str) -> bytes:
     # Only names beyond the basic plane sort differently by code units than by code points.
-    plain = all(map(str.isascii, fields))
+    plain = "".join(fields).isascii()
     content = "".join(
-        "null" if fields[name] is None else str(fields[name])
-        for name in sorted(fields, key=None if plain else _java_order)
-        if name != SIGNATURE
+        [
+            "null" if value is None else value
+            for name, value in sorted(fields.items(), key=_name_of if plain else _java_order)
+            if name != SIGNATURE
+        ]
     )
     # A lone surrogate cannot be UTF-8; Java writes a question mark for it.
-    signed = hmac.new(secret_key.encode(), content.encode("utf-8", "replace"), "sha1")
-    signed.update(body)
-    return base64.b64encode(signed.digest()).decode()
+    signed, key = content.encode("utf-8", "replace"), secret_key.encode()
+    if len(body) <= _JOINED_BYTES_MAX:
+        return hmac.digest(key, b"".join((signed, body)), "sha1")
+    made = hmac.new(key, signed, "sha1")
+    made.update(body)
+    return made.digest()
 
 
 def verify(
@@ -66,13 +79,12 @@ def verify(
         return False
     if version is not None and version <= OLD_CLIENT_VERSION_MAX:
         fields = {name: v for name, v in fields.items() if name != UNSIGNED_BY_OLD_CLIENTS}
-    expected = base64.b64decode(signature_of(fields, body, secret_key))
     try:
         given = base64.b64decode(claimed, validate=True)
     except (binascii.Error, ValueError):
         return False
-    return hmac.compare_digest(expected, given)
+    return hmac.compare_digest(_digest_of(fields, body, secret_key), given)
 
 
-def _java_order(name: str) -> bytes:
-    return name.encode("utf-16-be", "surrogatepass")
+def _java_order(item: tuple[str, object]) -> bytes:
+    return item[0].encode("utf-16-be", "surrogatepass")

@@ -166,6 +166,7 @@ def test_a_rule_is_made_changed_and_deleted(tab: Tab, place: Place) -> None:
 def test_what_a_broker_lacks_is_seen_and_mended(tab: Tab, place: Place) -> None:
     place.make("half", "b")
     tab.go("access?q=half")
+    tab.press("Refresh")
     tab.see("lacking on a")
     tab.picture("access-lacking")
     tab.press("Make the same: half")
@@ -200,6 +201,7 @@ def test_the_page_is_for_everybody(name: str, tab: Tab, place: Place, axe: str) 
     if place.user("seen") is None:
         place.make("seen", "a")
     tab.go(f"access?tab={name}")
+    tab.press("Refresh")
     tab.see("lacking on b")
     tab.picture(f"access-{name}-light")
     findings = tab.findings(axe)

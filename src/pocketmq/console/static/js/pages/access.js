@@ -20,9 +20,10 @@ export function Page() {
   const [open, setOpen] = useState(null);
   const { tab = "users", q = "" } = query;
   const keeps = answer.data && !answer.data.unavailable;
-  const actions = mayWrite() && keeps && html`
+  const actions = html`<button type="button" onClick=${answer.again}>${t("action.refresh")}</button>
+    ${mayWrite() && keeps && html`
     <button type="button" class=${tab === "users" ? "main" : ""} onClick=${() => setOpen({ form: "user" })}>${t("access.new_user")}</button>
-    <button type="button" class=${tab === "rules" ? "main" : ""} onClick=${() => setOpen({ form: "rule" })}>${t("access.new_rule")}</button>`;
+    <button type="button" class=${tab === "rules" ? "main" : ""} onClick=${() => setOpen({ form: "rule" })}>${t("access.new_rule")}</button>`}`;
   return html`<${Head} title=${t("page.access")} lead=${t("access.lead")} actions=${actions} />
     <${Answer} answer=${answer}>${(data) => html`
       <${State} data=${data} />

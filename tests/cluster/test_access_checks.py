@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.support.raw_peer import RawPeer
 from pocketmq.broker.access import Access
 from pocketmq.broker.access_config import AccessConfig
 from pocketmq.broker.app import BrokerApp
-from pocketmq.broker.pipeline import Checked
+from pocketmq.broker.pipeline import Admit, Checked
 from pocketmq.broker.state.acls import AclTable
 from pocketmq.broker.state.users import UserTable
 from pocketmq.clock import SystemClock
@@ -104,20 +104,26 @@ async def nowhere(log_offset: int) -> str | None:
 
 
 @asynccontextmanager
-async def recording(config: AccessConfig) -> AsyncIterator[tuple[Recording, int]]:
-    """A server of a service that only notes, behind the check that brokers have."""
-    clock = SystemClock()
-    users, acls = UserTable(config, clock), AclTable(config, clock)
-    users.load()
+async def serving(admit: Admit) -> AsyncIterator[tuple[Recording, int]]:
+    """A server of a service that only notes, behind a check."""
     service = Recording()
-    checked = Checked(service, Access(config, "C", users, acls, nowhere).admit)
     bound = socket.create_server(("127.0.0.1", 0))
-    server = Server(checked, ListenConfig(port=0), bound)
+    server = Server(Checked(service, admit), ListenConfig(port=0), bound)
     await server.start()
     try:
         yield service, bound.getsockname()[1]
     finally:
         await server.stop()
+
+
+@asynccontextmanager
+async def recording(config: AccessConfig) -> AsyncIterator[tuple[Recording, int]]:
+    """The same behind the check that brokers have."""
+    clock = SystemClock()
+    users, acls = UserTable(config, clock), AclTable(config, clock)
+    users.load()
+    async with serving(Access(config, "C", users, acls, nowhere).admit) as found:
+        yield found
 
 
 def every_request() -> list[Command]:
@@ -193,6 +199,32 @@ async def test_old_clients_sign_without_the_mark_of_a_unique_key() -> None:
             command.version = version
             assert (await peer.ask(command)).code == expected
         assert service.reached == [12]
+
+
+async def test_what_cannot_be_checked_does_not_pass() -> None:
+    async def explode_later() -> None:
+        raise RuntimeError("a mistake of ours, later")
+
+    def explode(connection: Connection, command: Command) -> Awaitable[None]:
+        if command.code == 33:
+            return explode_later()
+        raise RuntimeError("a mistake of ours")
+
+    async with serving(explode) as (service, port), RawPeer(port) as peer:
+        for code in (28, 33):
+            answer = await peer.ask(Command.request(code))
+            assert answer.code == ResponseCode.SYSTEM_ERROR
+        assert service.reached == []
+
+
+async def test_a_body_that_cannot_be_read_does_not_pass(tmp_path: Path) -> None:
+    async with local_broker(tmp_path, access=access()) as app, RawPeer(app.port) as peer:
+        await make_user(peer, ALICE, entry("Topic:orders", "All"))
+        for code in (34, 41, 42, 18, 200, 225, 401, 200151):
+            for body in (b"[1]", b"{"):
+                answer = await ask_as(peer, ALICE, code, body)
+                assert answer.code == ResponseCode.NO_PERMISSION, (code, body)
+        assert app.running.tables.clients.consumer_group("g") is None
 
 
 async def test_whitelists_let_codes_pass() -> None:

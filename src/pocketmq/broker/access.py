@@ -137,7 +137,7 @@ class Access:
             if user.is_super:
                 return None
         try:
-            needs = needs_of(command, self._cluster)
+            needs = list(needs_of(command, self._cluster))
         except ProtocolError as error:
             raise _no(f"what the request is about cannot be read: {error}") from None
         for need in needs:

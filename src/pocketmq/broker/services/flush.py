@@ -1,6 +1,6 @@
 """Brings what was appended safely onto the disk.
 
-ASYNC_FLUSH: a loop flushes now and then; sends are answered at once.
+ASYNC_FLUSH: a loop flushes now and then; sends are answered at once, and the flush stands back.
 
 SYNC_FLUSH is a group commit. Answers wait in a batch. One flush runs at a time, on the one thread
 made for it; what arrives meanwhile forms the next batch. When the flush is through, exactly the
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from pocketmq.broker.services.standing_back import stand_back
 from pocketmq.clock import Clock
 from pocketmq.net import Connection
 from pocketmq.store import MessageStore
@@ -56,7 +57,11 @@ class FlushService:
         self._on_durable = on_durable
         self._on_answered = on_answered
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pocketmq-flush")
+        self._thread = ThreadPoolExecutor(
+            1,
+            thread_name_prefix="pocketmq-flush",
+            initializer=None if config.mode == "SYNC_FLUSH" else stand_back,
+        )
         self._batch: list[Held] = []
         self._flying: list[Held] = []
         self._boarding = 0

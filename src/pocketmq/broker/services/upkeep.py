@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from pocketmq.broker.services.loop import Loop
+from pocketmq.broker.services.standing_back import stand_back
 from pocketmq.store import MessageStore
 
 _QUEUES_PER_STEP: Final = 16
@@ -28,7 +29,9 @@ class UpkeepService:
         config = store.config
         self._store = store
         self._on_committed = on_committed
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pocketmq-upkeep")
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix="pocketmq-upkeep", initializer=stand_back
+        )
         self._prepare_every_bytes = config.log.reserve_step_bytes // 4
         self._prepare_at = 0
         self._preparing = Loop("prepare-log", 1000, self.prepare)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pocketmq.broker.rules.needs import CLUSTER, NAMED, NEVER, RULES, needs_of
-from pocketmq.errors import MalformedBody
+from pocketmq.errors import MalformedBody, ProtocolError
 from pocketmq.protocol.bodies.fastjson import dumps_plain
 from pocketmq.protocol.codes import RequestCode as Code
 from pocketmq.protocol.command import Command
@@ -127,3 +129,27 @@ def test_a_body_that_cannot_be_read_is_no_body_without_needs() -> None:
     for code in (34, 41, 42, 18, 200, 225, 401, 200151):
         with pytest.raises(MalformedBody):
             list(needs_of(Command.request(code, {}, b"[1]"), "C"))
+
+
+_FIELDS = st.dictionaries(
+    st.sampled_from(("topic", "b", "a", "group", "consumerGroup", "topicList", "filterGroups"))
+    | st.text(max_size=5),
+    st.text(max_size=12) | st.sampled_from(("%RETRY%", "%RETRY%g", "%RETRY%g_t", ";;", ",")),
+    max_size=6,
+)
+_BODIES = st.binary(max_size=40) | st.sampled_from(
+    (b"{}", b'{"consumerDataSet":[{}]}', b'{"mqSet":[{"topic":null}]}', b'{"acks":[{"c":1}]}')
+)
+
+
+@given(st.sampled_from(Code), _FIELDS, _BODIES)
+def test_any_request_has_needs_or_cannot_be_read(
+    code: int, fields: dict[str, str], body: bytes
+) -> None:
+    try:
+        found = list(needs_of(Command.request(code, fields, body), "C"))
+    except ProtocolError:
+        return
+    assert all(need.actions for need in found)
+    if code in NEVER:
+        assert found == []

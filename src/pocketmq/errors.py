@@ -339,11 +339,23 @@ class SendFailed(ClientError):
     """Every attempt to send a message failed. `attempts` lists (broker, what went wrong)."""
 
     def __init__(self, topic: str, attempts: list[tuple[str, BaseException]]) -> None:
-        listed = "; ".join(f"{broker}: {error}" for broker, error in attempts)
+        listed = "; ".join(_each_once(attempts))
         count = f"{len(attempts)} attempts" if len(attempts) != 1 else "one attempt"
         super().__init__(f"sending to {topic} failed after {count} ({listed})")
         self.topic = topic
         self.attempts = attempts
+
+
+def _each_once(attempts: list[tuple[str, BaseException]]) -> list[str]:
+    """What went wrong at each broker; what a broker answered several times is told once."""
+    told: dict[tuple[str, object], list[BaseException]] = {}
+    for broker, error in attempts:
+        refusal = (error.code, error.remark) if isinstance(error, BrokerRefused) else str(error)
+        told.setdefault((broker, refusal), []).append(error)
+    return [
+        f"{broker}: {errors[0]}" + (f" ({len(errors)} times)" if len(errors) > 1 else "")
+        for (broker, _), errors in told.items()
+    ]
 
 
 class SendTimeout(SendFailed):

@@ -127,6 +127,43 @@ async def test_a_broker_that_is_gone_is_named_and_the_rest_is_told(
     assert [user.name for user in (await admin.users.all()).users] == ["bob", "root"]
 
 
+async def test_clusters_have_users_and_rules_of_their_own(
+    admin: Admin, cluster: SdkCluster
+) -> None:
+    for name in ("x", "y"):
+        await cluster.start_broker(name, "D", access=access())
+    await admin.users.create("alice", WORD, cluster="C")
+    await admin.acls.save("User:alice", [ORDERS], broker="a")
+    known = await admin.users.find("alice")
+    acl = await admin.acls.find("User:alice")
+    assert known is not None
+    assert acl is not None
+    assert (known.brokers, known.lacking) == (("a", "b"), ())
+    assert [one.lacking for one in acl.rules] == [("b",)]
+    other = Secret("another one")
+    await admin.users.create("bob", WORD, broker="a")
+    await admin.users.create("bob2", other, broker="y")
+    assert await admin.acls.sync("User:alice") == ["b"]
+    for name in ("bob", "bob2"):
+        assert await admin.users.sync(name) == [{"bob": "b", "bob2": "x"}[name]]
+    root = await admin.users.find("root")
+    assert root is not None
+    assert (root.brokers, root.differences) == (("a", "b", "x", "y"), ())
+    await admin.users.create("carl", WORD, cluster="C")
+    with pytest.raises(ConfigError, match="exists on a, b"):
+        await admin.users.create("carl", other)
+    await admin.users.create("carl", other, cluster="D")
+    carl = await admin.users.find("carl")
+    assert carl is not None
+    assert (carl.differences, carl.same_everywhere) == ((), True)
+    assert await admin.users.sync("carl") == []
+    await admin.users.update("carl", UserChange(WORD), broker="y")
+    carl = await admin.users.find("carl")
+    assert carl is not None
+    assert carl.differences == ("password",)
+    assert await admin.users.sync("carl", "y") == ["x"]
+
+
 async def test_switches_are_told_broker_by_broker(admin: Admin, cluster: SdkCluster) -> None:
     await cluster.start_broker("c", access=access(authorization=False))
     brokers = await admin.access.brokers()

@@ -39,13 +39,13 @@ class SdkCluster:
         """What a client is given."""
         return str(self.names.address)
 
-    async def start_broker(self, name: str, **groups: Any) -> BrokerApp:
+    async def start_broker(self, name: str, cluster: str = "C", **groups: Any) -> BrokerApp:
         """Start a broker, or start it again on the port it had."""
         config = self._configs.get(name)
         if config is None:
             groups.setdefault("registration", RegistrationConfig(name_servers=self.address))
             config = broker_config(self._directory / name, fast_port_offset=0, **groups)
-            config = replace(config, identity=IdentityConfig(cluster="C", name=name))
+            config = replace(config, identity=IdentityConfig(cluster=cluster, name=name))
         app = BrokerApp(config, self._clock)
         await app.start()
         listen = replace(config.listen, port=app.port)

@@ -7,7 +7,7 @@ everything is asked of every broker, what one lacks is part of the answer, and a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -63,6 +63,15 @@ class Told(Generic[T]):
 
     answers: dict[str, T]
     problems: dict[str, str]
+    clusters: dict[str, str]
+    """The cluster of each broker: what is known in one need not be in another."""
+
+    def lacking(self, having: Collection[str]) -> tuple[str, ...]:
+        """The brokers that told, are in a cluster of one of these, and are not among them."""
+        meant = {self.clusters[label] for label in having}
+        return tuple(
+            label for label in self.answers if label not in having and self.clusters[label] in meant
+        )
 
 
 class Access:
@@ -120,7 +129,8 @@ class Access:
         answers, failures = await self._all(brokers, ask)
         if failures and not answers:
             raise next(iter(failures.values()))
-        return Told(answers, {name: str(error) for name, error in failures.items()})
+        problems = {name: str(error) for name, error in failures.items()}
+        return Told(answers, problems, {label_of(one): one.cluster for one in brokers})
 
     async def change(
         self, brokers: Sequence[Broker], change: Callable[[Broker], Awaitable[object]]

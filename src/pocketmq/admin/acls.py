@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pocketmq.admin.access import Access, label_of
+from pocketmq.admin.access import Access, Told, label_of
 from pocketmq.admin.clusters import Broker
 from pocketmq.errors import ConfigError, MalformedBody
 from pocketmq.protocol.bodies.fastjson import loads
@@ -47,7 +47,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class PlacedRule:
-    """A rule, the brokers that have exactly it, and those that lack it or have another instead."""
+    """A rule, the brokers that have exactly it, and others of their clusters that have not."""
 
     rule: Rule
     brokers: tuple[str, ...]
@@ -134,7 +134,7 @@ class Acls:
 
         told = await self._access.told(brokers, ask)
         subjects = sorted({name for found in told.answers.values() for name in found})
-        acls = tuple(Acl(name, _placed(name, told.answers)) for name in subjects)
+        acls = tuple(Acl(name, _placed(name, told)) for name in subjects)
         return AclList(acls, tuple(told.answers), told.problems)
 
     async def find(
@@ -207,36 +207,41 @@ class Acls:
     async def sync(
         self, subject: str, source: str | None = None, *, cluster: str | None = None
     ) -> list[str]:
-        """Make all brokers have the rules that one of them has; return those that changed.
+        """Make all brokers of a cluster have the rules that one has; return those that changed.
 
-        Without a `source` the first broker that has any is the model. Raise ConfigError.
+        Without a `source` that is the first of each cluster that has any. Raise ConfigError.
         """
         known, silent = await self._look(subject, cluster, None)
         if known is None:
             raise ConfigError(f"{subject} has no rules; `acl list` shows those that are")
-        model = source or known.rules[0].brokers[0]
-        wanted = [one.rule for one in known.rules if model in one.brokers]
-        if not wanted:
-            raise ConfigError(f"{model} has no rules of {subject}; name a broker that has some")
-        places = {(one.kind, one.resource) for one in wanted}
-        body = _document(subject, wanted).to_json()
+        brokers = await self._access.brokers(cluster)
+        having = {label for one in known.rules for label in one.brokers}
+        models = {
+            one.cluster: label_of(one)
+            for one in reversed(brokers)
+            if label_of(one) in having and source in (None, label_of(one))
+        }
+        if not models:
+            raise ConfigError(f"{source} has no rules of {subject}; name a broker that has some")
 
         async def make(one: Broker) -> None:
-            await self._update(one, subject, body)
+            wanted = [r.rule for r in known.rules if models[one.cluster] in r.brokers]
+            await self._update(one, subject, _document(subject, wanted).to_json())
+            places = {(rule.kind, rule.resource) for rule in wanted}
             for extra in known.rules:
                 place = (extra.rule.kind, extra.rule.resource)
                 if label_of(one) in extra.brokers and place not in places:
                     await self._delete(one, DeleteAclRequest(subject, *place))
 
-        brokers = [
-            one
-            for one in await self._access.brokers(cluster)
-            if label_of(one) in silent
-            or any(
-                (label_of(one) in rule.brokers) != (model in rule.brokers) for rule in known.rules
+        def is_off(one: Broker) -> bool:
+            label, model = label_of(one), models[one.cluster]
+            return label in silent or any(
+                (label in rule.brokers) != (model in rule.brokers) for rule in known.rules
             )
-        ]
-        return await self._access.change(brokers, make)
+
+        return await self._access.change(
+            [one for one in brokers if one.cluster in models and is_off(one)], make
+        )
 
     async def _update(self, broker: Broker, subject: str, body: bytes) -> None:
         await self._access.ask(broker, RequestCode.AUTH_UPDATE_ACL, AclRequest(subject), body)
@@ -245,15 +250,13 @@ class Acls:
         await self._access.ask(broker, RequestCode.AUTH_DELETE_ACL, request)
 
 
-def _placed(
-    subject: str, answers: dict[str, dict[str, tuple[Rule, ...]]]
-) -> tuple[PlacedRule, ...]:
+def _placed(subject: str, told: Told[dict[str, tuple[Rule, ...]]]) -> tuple[PlacedRule, ...]:
     holders: dict[Rule, list[str]] = {}
-    for label, found in answers.items():
+    for label, found in told.answers.items():
         for rule in found.get(subject, ()):
             holders.setdefault(rule, []).append(label)
     return tuple(
-        PlacedRule(rule, tuple(have), tuple(label for label in answers if label not in have))
+        PlacedRule(rule, tuple(have), told.lacking(have))
         for rule, have in sorted(holders.items(), key=lambda one: _place(one[0]))
     )
 

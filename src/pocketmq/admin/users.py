@@ -68,6 +68,12 @@ class UserSetup:
     kind: str
     enabled: bool
     password: Secret = field(repr=False)
+    cluster: str = ""
+
+    def is_like(self, other: UserSetup) -> bool:
+        """Whether nothing but the broker differs."""
+        mine, its = ((one.kind, one.enabled, one.password) for one in (self, other))
+        return mine == its
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ class User:
     name: str
     setups: tuple[UserSetup, ...]
     lacking: tuple[str, ...] = ()
-    """Brokers that do not know it."""
+    """Brokers that do not know it, though another one of their cluster does."""
 
     @property
     def kind(self) -> str:
@@ -101,13 +107,18 @@ class User:
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """What brokers have set differently: `kind`, `enabled`, `password`."""
-        first = self.setups[0]
+        """What brokers of a cluster have set differently: `kind`, `enabled`, `password`."""
+        models = self.models()
         return tuple(
             name
             for name in ("kind", "enabled", "password")
-            if any(getattr(one, name) != getattr(first, name) for one in self.setups)
+            if any(getattr(one, name) != getattr(models[one.cluster], name) for one in self.setups)
         )
+
+    def models(self, source: str | None = None) -> dict[str, UserSetup]:
+        """What the others of a cluster are to be like: the first setup, or the source's."""
+        chosen = [one for one in self.setups if source in (None, one.broker)]
+        return {one.cluster: one for one in reversed(chosen)}
 
     @property
     def same_everywhere(self) -> bool:
@@ -231,29 +242,33 @@ class Users:
     async def sync(
         self, name: str, source: str | None = None, *, cluster: str | None = None
     ) -> list[str]:
-        """Make all brokers know a user as one of them does; return those that changed.
+        """Make all brokers of a cluster know a user as one of them does; return those that changed.
 
-        Without a `source` the first broker that knows it is the model. Raise ConfigError.
+        Without a `source` that is the first of each cluster that knows it. Raise ConfigError.
         """
         known, silent = await self._known(name, cluster, None)
-        model = next((one for one in known.setups if source in (None, one.broker)), None)
-        if model is None:
+        models = known.models(source)
+        if not models:
             raise ConfigError(f"{source} does not know the user {name}; {known.brokers[0]} does")
-        others = [
-            one.broker
-            for one in known.setups
-            if replace(one, broker="") != replace(model, broker="")
-        ]
-        document = UserDocument(name, model.password.reveal(), model.kind, _status(model.enabled))
+        setups = {one.broker: one for one in known.setups}
 
         async def make(one: Broker) -> None:
+            model = models[one.cluster]
             if label_of(one) in known.lacking:
                 await self._create(one, name, model)
             else:
+                status = _status(model.enabled)
+                document = UserDocument(name, model.password.reveal(), model.kind, status)
                 await self._update(one, name, document)
 
-        brokers = await self._those((*known.lacking, *others, *silent), cluster)
-        return await self._access.change(brokers, make)
+        def is_off(one: Broker) -> bool:
+            setup = setups.get(label_of(one))
+            return setup is None or not setup.is_like(models[one.cluster])
+
+        brokers = await self._those((*known.lacking, *known.brokers, *silent), cluster)
+        return await self._access.change(
+            [one for one in brokers if one.cluster in models and is_off(one)], make
+        )
 
     async def _known(
         self, name: str, cluster: str | None, broker: str | None
@@ -287,9 +302,12 @@ def _listed(told: Told[dict[str, UserSetup]]) -> UserList:
     """The users of all brokers by name, and who lacks which."""
     users = []
     for name in sorted({name for setups in told.answers.values() for name in setups}):
-        setups = tuple(found[name] for found in told.answers.values() if name in found)
-        lacking = tuple(label for label, found in told.answers.items() if name not in found)
-        users.append(User(name, setups, lacking))
+        setups = tuple(
+            replace(found[name], cluster=told.clusters[label])
+            for label, found in told.answers.items()
+            if name in found
+        )
+        users.append(User(name, setups, told.lacking([one.broker for one in setups])))
     return UserList(tuple(users), tuple(told.answers), told.problems)
 
 

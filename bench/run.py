@@ -1,6 +1,6 @@
 """`make bench`: PocketMQ, the C echo floor and Apache RocketMQ in one run, held against the bars.
 
-The whole run takes about half an hour, a third of it for Apache's warm-up. `--quick` takes a few
+The whole run takes about an hour, a third of it for Apache's warm-up. `--quick` takes a few
 minutes and is good for finding out what a change did; its ratios are not to be quoted.
 """
 

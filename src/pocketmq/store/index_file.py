@@ -66,9 +66,15 @@ class IndexFile:
         return IndexHeader(begin_ms, end_ms, begin, end, used, max(count, 1))
 
     @property
+    def next_number(self) -> int:
+        """The number of the next entry, alone: it is asked for each time that keys are put."""
+        (count,) = _SLOT.unpack_from(self.file.map(), HEADER_BYTES - 4)
+        return max(int(count), 1)
+
+    @property
     def is_full(self) -> bool:
         """Whether the next key needs another file."""
-        return self.header.next_number >= self.entries
+        return self.next_number >= self.entries
 
     def put(self, keys: bytes, first: int) -> int:
         """Put packed keys from byte `first` on; return the byte behind the last that had room.
@@ -77,7 +83,7 @@ class IndexFile:
         """
         data = self.file.map()
         wanted = (len(keys) - first) // KEY_ENTRY.size
-        count = self.header.next_number
+        count = self.next_number
         needed = self._entries_at + min(count + wanted, self.entries) * ENTRY_BYTES
         if needed > self.file.reserved:
             self.file.reserve(needed, _RESERVE_STEP_BYTES)

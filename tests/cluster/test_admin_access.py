@@ -12,8 +12,10 @@ from tests.support.sdk_cluster import SdkCluster, sdk_cluster
 
 from pocketmq.admin import Admin, Rule, Secret, UserChange
 from pocketmq.admin.access import APACHE_PROVIDERS
+from pocketmq.admin.doctor import Limits, examine
 from pocketmq.errors import AccessUnavailable, BrokerRefused, ConfigError, NetError, PartlyDone
 from pocketmq.protocol.codes import RequestCode
+from pocketmq.security import Credentials
 
 WORD = Secret("open sesame")
 ORDERS = Rule("Topic:orders", ("Pub", "Sub"), "Allow")
@@ -175,6 +177,25 @@ async def test_switches_are_told_broker_by_broker(admin: Admin, cluster: SdkClus
         assert "not signed" in refused.problem
         with pytest.raises(BrokerRefused, match="not signed"):
             await nobody.users.all()
+
+
+async def test_the_doctor_says_what_brokers_do_not_know_alike(
+    admin: Admin, cluster: SdkCluster
+) -> None:
+    limits = Limits(apart_seconds=0.0)
+    await admin.users.create("alice", WORD)
+    assert (await examine(admin, limits)).findings == ()
+    await admin.users.create("bob", WORD, broker="b")
+    await admin.acls.save("User:alice", [ORDERS], broker="a")
+    told = await examine(admin, limits)
+    assert [(one.check, one.subject, one.command) for one in told.findings] == [
+        ("users are known alike", "bob", "pocketmq user list"),
+        ("users are known alike", "alice", "pocketmq acl list"),
+    ]
+    assert WORD.reveal() not in str(told)
+    async with Admin(cluster.address, credentials=Credentials("alice", WORD.reveal())) as alice:
+        told = await examine(alice, limits)
+    assert any("Users and rules were not compared" in one.what for one in told.findings)
 
 
 async def test_a_broker_that_gives_no_reason_is_asked_for_its_settings(

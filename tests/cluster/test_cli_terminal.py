@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable
 
 import pytest
+from tests.support.access import INIT_USER, ROOT
 
-from pocketmq.testing import LocalBroker
+from pocketmq.testing import LocalBroker, broker
 
 WITHIN_SECONDS = 60
 COLUMNS, LINES = 80, 24
@@ -124,6 +125,22 @@ def test_people_are_asked_whether_it_is_meant(rocketmq: LocalBroker) -> None:
     terminal.type("y\n")
     code, seen = terminal.end()
     assert (code, "orders is gone from pocketmq" in seen) == (0, True)
+
+
+def test_a_password_is_asked_for_twice_and_not_shown() -> None:
+    settings = {"authenticationEnabled": True, "initAuthenticationUser": INIT_USER}
+    keys = {"ROCKETMQ_ACCESS_KEY": ROOT.access_key, "ROCKETMQ_SECRET_KEY": ROOT.secret_key}
+    with broker(settings) as guarded:
+        terminal = Terminal(guarded, "user", "create", "till", **keys)
+        terminal.until(lambda seen: "Password: " in seen)
+        terminal.type("open sesame\n")
+        terminal.until(lambda seen: "Repeat for confirmation: " in seen)
+        terminal.type("open sesame\n")
+        code, seen = terminal.end()
+        assert (code, "till is known to pocketmq" in seen) == (0, True)
+        assert "open sesame" not in seen
+        code, seen = Terminal(guarded, "user", "show", "till", "--show-password", **keys).end()
+    assert (code, "open sesame" in seen) == (0, True)
 
 
 def test_long_work_shows_how_far_it_is(rocketmq: LocalBroker) -> None:

@@ -125,7 +125,12 @@ class Acls:
         broker: str | None = None,
     ) -> AclList:
         """All rules whose subject and resource contain these texts, and who lacks which."""
-        brokers = await self._access.brokers(cluster, broker)
+        return await self.among(await self._access.brokers(cluster, broker), subject, resource)
+
+    async def among(
+        self, brokers: Sequence[Broker], subject: str = "", resource: str = ""
+    ) -> AclList:
+        """The same of these brokers."""
 
         async def ask(one: Broker) -> dict[str, tuple[Rule, ...]]:
             request = ListAclsRequest(subject, resource)

@@ -160,7 +160,10 @@ class Users:
         self, part: str = "", *, cluster: str | None = None, broker: str | None = None
     ) -> UserList:
         """All users whose names contain a text, and which broker lacks which."""
-        brokers = await self._access.brokers(cluster, broker)
+        return await self.among(await self._access.brokers(cluster, broker), part)
+
+    async def among(self, brokers: Sequence[Broker], part: str = "") -> UserList:
+        """The same of these brokers."""
 
         async def ask(one: Broker) -> dict[str, UserSetup]:
             request = ListUsersRequest(part)

@@ -10,6 +10,7 @@ import pytest
 from pocketmq.admin.doctor import Finding, Limits, Severity, diagnose
 from pocketmq.admin.doctor.checks import CHECKS
 from pocketmq.admin.doctor.facts import (
+    AccessGap,
     BrokerFacts,
     ClusterFacts,
     DeadLetterFacts,
@@ -425,3 +426,16 @@ def test_the_worst_comes_first_and_what_was_not_looked_at_last() -> None:
     ]
     assert diagnosis.worst is Severity.PROBLEM
     assert diagnosis.findings[-1].what == "Not all was looked at within 1 s."
+
+
+def test_users_that_a_broker_lacks() -> None:
+    check = "users are known alike"
+    lacking = only(replace(HEALTHY, gaps=(AccessGap("till", "", ("b",)),)), check)
+    assert (lacking.severity, lacking.subject) == (Severity.WARNING, "till")
+    assert lacking.what == "b does not know user till."
+    assert "pocketmq user sync till" in lacking.mend
+    other = only(replace(HEALTHY, gaps=(AccessGap("till", "", (), ("kind", "password")),)), check)
+    assert other.what == "Brokers of a cluster have user till with another type and password."
+    rule = only(replace(HEALTHY, gaps=(AccessGap("till", "Topic:orders", ("b", "c")),)), check)
+    assert "b and c lack a rule of user till for Topic:orders" in rule.what
+    assert "pocketmq acl sync till" in rule.mend

@@ -12,9 +12,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from pocketmq.admin.admin import Admin
+from pocketmq.admin.doctor.access_gaps import access_gaps
 from pocketmq.admin.doctor.asking import Asking
 from pocketmq.admin.doctor.checks.positions import stands_still
 from pocketmq.admin.doctor.facts import (
+    AccessGap,
     BrokerFacts,
     ClusterFacts,
     DeadLetterFacts,
@@ -57,6 +59,7 @@ class Collector:
         progress: Progress | None = None,
         clock: Clock | None = None,
     ) -> None:
+        self._admin = admin
         self._servers = admin.calls.name_servers
         self._asking = Asking(admin.calls, limits)
         self._limits = limits
@@ -68,6 +71,7 @@ class Collector:
         self._topics: list[TopicFacts] = []
         self._groups: list[GroupFacts] = []
         self._dead: list[DeadLetterFacts] = []
+        self._gaps: tuple[AccessGap, ...] = ()
         self._apart_seconds = 0.0
 
     async def collect(self) -> ClusterFacts:
@@ -88,12 +92,17 @@ class Collector:
             tuple(self._topics),
             tuple(self._groups),
             tuple(self._dead),
+            self._gaps,
             tuple(dict.fromkeys(self._missing)),
         )
 
     async def _everything(self) -> None:
         self._name_servers = await self._each("name servers", self._servers, self._name_server)
         self._brokers = await self._each("brokers", self._known_brokers(), self._broker)
+        try:
+            self._gaps = await access_gaps(self._admin, self._brokers)
+        except PocketMQError as error:
+            self._missing.append(f"Users and rules were not compared: {_short(error)}")
         names = sorted(set().union(*(server.topics for server in self._name_servers)))
         found = await self._each("topics", names, self._topic)
         self._topics = [topic for topic in found if topic is not None]

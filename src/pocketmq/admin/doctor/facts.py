@@ -145,6 +145,17 @@ class DeadLetterFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessGap:
+    """A user, or a rule of one, that the brokers of a cluster do not know alike."""
+
+    user: str
+    resource: str = ""
+    """What the rule is about; empty when it is about the user."""
+    lacking: tuple[str, ...] = ()
+    different: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """Everything."""
 
@@ -158,6 +169,7 @@ class ClusterFacts:
     topics: tuple[TopicFacts, ...] = ()
     groups: tuple[GroupFacts, ...] = ()
     dead_letters: tuple[DeadLetterFacts, ...] = ()
+    gaps: tuple[AccessGap, ...] = ()
     missing: tuple[str, ...] = ()
     """What could not be looked at, in sentences."""
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pocketmq.admin.doctor.checks import brokers, disks, groups, positions, servers, topics, unsafe
+from pocketmq.admin.doctor.checks import (
+    access,
+    brokers,
+    disks,
+    groups,
+    positions,
+    servers,
+    topics,
+    unsafe,
+)
 from pocketmq.admin.doctor.facts import ClusterFacts
 from pocketmq.admin.doctor.findings import Finding
 from pocketmq.admin.doctor.limits import Limits
@@ -33,6 +42,7 @@ CHECKS: Final[dict[str, Check]] = {
     "nothing expires unread": positions.expiring,
     "no dead letters come": positions.dead_letters,
     "settings are safe": unsafe.settings,
+    "users are known alike": access.alike,
 }
 """What holds of a healthy cluster -> the check that says where it does not."""
 

@@ -126,6 +126,16 @@ def test_a_user_is_made_changed_disabled_and_deleted(tab: Tab, place: Place) -> 
     assert place.user("till") is None
 
 
+def test_what_would_shut_the_console_out_is_warned_of(tab: Tab) -> None:
+    tab.page.locator("tbody tr", has_text="root").get_by_text("the console").wait_for()
+    assert tab.page.get_by_role("button", name="Disable root").count() == 0
+    tab.press("Change root")
+    assert "brokers refuse it" in tab.page.locator("dialog").inner_text()
+    tab.page.keyboard.press("Escape")
+    tab.press("Delete root")
+    assert "brokers refuse it" in tab.page.locator("dialog").inner_text()
+
+
 def test_a_name_that_is_taken_is_refused_in_the_dialog(tab: Tab) -> None:
     tab.refusals.add(409)
     tab.press("New user")

@@ -50,6 +50,7 @@ async def test_users_are_made_changed_and_deleted_without_showing_a_password(
     )
     assert (changed.tree["enabled"], changed.tree["type"]) == (False, "Normal")
     shown = await browser.get("/access")
+    assert shown.tree["signs_as"] == ROOT.access_key
     assert [user["name"] for user in shown.tree["users"]] == ["alice", "root"]
     for answer in (made, again, changed, shown):
         for secret in (WORD, "another", ROOT.secret_key):

@@ -62,7 +62,10 @@ class RulePicture:
 
 @dataclass(frozen=True, slots=True)
 class AccessPicture:
-    """Who may do what. `unavailable` says why brokers keep no users, and `to_set` what to set."""
+    """Who may do what. `unavailable` says why brokers keep no users, and `to_set` what to set.
+
+    `signs_as` is the user in whose name the console itself asks.
+    """
 
     brokers: tuple[AccessBroker, ...]
     users: tuple[UserPicture, ...]
@@ -70,6 +73,7 @@ class AccessPicture:
     unavailable: str | None
     to_set: dict[str, str]
     problems: dict[str, str]
+    signs_as: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +146,12 @@ async def show(desk: Desk) -> AccessPicture:
         else AccessBroker(one.broker, one.authentication, one.authorization, None)
         for one in switches
     )
+    credentials = admin.config.credentials
+    own = credentials.access_key if credentials is not None else None
     try:
         users, acls = await _both(desk)
     except AccessUnavailable as error:
-        return AccessPicture(brokers, (), (), str(error), error.to_set, {})
+        return AccessPicture(brokers, (), (), str(error), error.to_set, {}, own)
     except BrokerRefused as error:
         if error.code != ResponseCode.NO_PERMISSION:
             raise
@@ -153,7 +159,7 @@ async def show(desk: Desk) -> AccessPicture:
     rules = tuple(rule for acl in acls.acls for rule in _rules(acl))
     problems = {**users.problems, **acls.problems}
     return AccessPicture(
-        brokers, tuple(_picture(one) for one in users.users), rules, None, {}, problems
+        brokers, tuple(_picture(one) for one in users.users), rules, None, {}, problems, own
     )
 
 

@@ -12,7 +12,7 @@ import { route, setQuery } from "../router.js";
 import { useCell } from "../store.js";
 import { t, term } from "../text.js";
 import { html, useState } from "../view.js";
-import { RuleForm, UserForm } from "./access_forms.js";
+import { Own, RuleForm, UserForm } from "./access_forms.js";
 
 export function Page() {
   const { query } = useCell(route);
@@ -83,14 +83,14 @@ function Users({ data, q, onOpen, again }) {
   return html`<${Table} caption=${t("access.users")} rows=${rows} rowKey=${(row) => row.name}
     empty=${html`<${Empty} title=${q ? t("access.none_found", { q }) : t("access.no_users")}><span>${t("access.no_users.next")}</span><//>`}
     columns=${[
-      { name: "name", title: t("column.name"), cell: (row) => html`<span class="name">${row.name}</span>` },
+      { name: "name", title: t("column.name"), cell: (row) => html`<span class="name">${row.name}</span>${row.name === data.signs_as && html` <${Badge} tone="info">${t("access.own")}<//>`}` },
       { name: "type", title: t("column.type"), low: true, cell: (row) => row.type },
       { name: "state", title: t("column.state"), cell: (row) => html`<${Badge} tone=${row.enabled ? "good" : "warn"}>${t(row.enabled ? "access.is_enabled" : "access.is_disabled")}<//>` },
       { name: "spread", title: t("column.access"), low: true, cell: (row) => html`<${Spread} row=${row} />` },
       mayWrite() && { name: "actions", cell: (row) => html`<div class="row end">
         ${!isSame(row) && html`<button type="button" class="small" aria-label=${t("access.sync_of", { name: row.name })} onClick=${() => onOpen({ sync: { user: row.name }, name: row.name, brokers: row.brokers })}>${t("access.sync")}</button>`}
         <button type="button" class="small" aria-label=${t("access.change_of", { name: row.name })} onClick=${() => onOpen({ form: "user", user: row })}>${t("action.change")}</button>
-        <button type="button" class="small" aria-label=${t(row.enabled ? "access.disable_of" : "access.enable_of", { name: row.name })} onClick=${() => turn(row)}>${t(row.enabled ? "access.disable" : "access.enable")}</button>
+        ${row.name !== data.signs_as && html`<button type="button" class="small" aria-label=${t(row.enabled ? "access.disable_of" : "access.enable_of", { name: row.name })} onClick=${() => turn(row)}>${t(row.enabled ? "access.disable" : "access.enable")}</button>`}
         <button type="button" class="small danger" aria-label=${t("access.delete_of", { name: row.name })} onClick=${() => onOpen({ deleting: "user", user: row })}>${t("action.delete")}</button>
       </div>` },
     ]} />`;
@@ -127,7 +127,7 @@ function Spread({ row }) {
 
 /** The dialog that is open. */
 function Opened({ open, data, onClose, onDone }) {
-  if (open.form === "user") return html`<${UserForm} user=${open.user} ...${{ onClose, onDone }} />`;
+  if (open.form === "user") return html`<${UserForm} user=${open.user} own=${open.user && open.user.name === data.signs_as} ...${{ onClose, onDone }} />`;
   if (open.form === "rule") return html`<${RuleForm} rule=${open.rule} users=${data.users} ...${{ onClose, onDone }} />`;
   if (open.sync) return html`<${Sync} ...${{ open, onClose, onDone }} />`;
   const { user, rule } = open;
@@ -139,7 +139,8 @@ function Opened({ open, data, onClose, onDone }) {
   };
   return html`<${Confirm} title=${user ? t("access.delete_user", { name: user.name }) : t("access.delete_rule", rule)}
     action=${t("action.delete")} act=${drop} onClose=${onClose}>
-    <p>${user ? t("access.delete_user.about", { name: user.name }) : t("access.delete_rule.about")}</p><//>`;
+    <p>${user ? t("access.delete_user.about", { name: user.name }) : t("access.delete_rule.about")}</p>
+    ${user && user.name === data.signs_as && html`<${Own} name=${user.name} />`}<//>`;
 }
 
 function Sync({ open, onClose, onDone }) {

@@ -1,7 +1,7 @@
 // Make or change a user or a rule. What is typed as a password goes to the server and never comes back.
 
 import { at, patch, post, put, useAction } from "../api.js";
-import { Problem } from "../parts/basics.js";
+import { Note, Problem } from "../parts/basics.js";
 import { Dialog } from "../parts/dialog.js";
 import { Check, Choice, Field, Long, Select, Text } from "../parts/fields.js";
 import { say } from "../parts/toasts.js";
@@ -31,7 +31,12 @@ function Form({ title, save, action, onClose, onDone, done, children }) {
   <//>`;
 }
 
-export function UserForm({ user = null, onClose, onDone }) {
+/** A warning beside what would shut the console out. */
+export function Own({ name }) {
+  return html`<${Note} tone="warn"><span>${t("access.own.about", { name })}</span><//>`;
+}
+
+export function UserForm({ user = null, own = false, onClose, onDone }) {
   const [name, setName] = useState(user?.name ?? "");
   const [password, setPassword] = useState("");
   const [type, setType] = useState(user?.type ?? "Normal");
@@ -42,6 +47,7 @@ export function UserForm({ user = null, onClose, onDone }) {
   const done = () => t(user ? "access.user_changed" : "access.user_made", { name });
   return html`<${Form} title=${user ? t("access.change_user", { name }) : t("access.new_user")}
     action=${t(user ? "action.save" : "access.new_user")} ...${{ save, onClose, onDone, done }}>
+    ${own && html`<${Own} name=${name} />`}
     ${!user && html`<${Text} label=${t("access.user")} help=${t("access.user.help")} value=${name} onValue=${setName} required maxlength="255" autofocus />`}
     <${Text} label=${t("access.password")} help=${t(user ? "access.password.keep" : "access.password.help")} type="password"
       autocomplete="new-password" value=${password} onValue=${setPassword} required=${!user} maxlength="1024" />

@@ -53,8 +53,9 @@ class Plan:
     window_s: float = 4.0
     sends_max: int = 600_000
     """Bound on the messages of one PocketMQ window, so that a fast row does not fill the disk."""
-    reserve_mb: int = 1_100
-    """Warm memory at hand in each window; 0 for none."""
+    reserve_mb: int = 2_000
+    """Warm memory at hand in each window, several times what it takes: the kernel does not always
+    choose what was freed last. 0 for none."""
     warm_min_s: float = 60.0
     warm_max_s: float = 150.0
     warm_window_s: float = 5.0

@@ -25,9 +25,10 @@ class ReserveFailed(Exception):
 def warm_memory(program: Path, megabytes: int) -> Iterator[None]:
     """Hand out so much warm memory, and no more, to whoever takes memory meanwhile.
 
-    Nothing happens for 0 MB, nor on a machine with less than three times as much to spare.
+    It is at most a third of what the machine has to spare; nothing happens for 0 MB.
     """
-    if megabytes == 0 or _available() < 3 * megabytes * _MEGABYTE:
+    megabytes = min(megabytes, _available() // _MEGABYTE // 3)
+    if megabytes == 0:
         yield
         return
     command = [str(program), str(megabytes), str(_AHEAD_MB)]

@@ -121,7 +121,6 @@ def _plan(options: argparse.Namespace) -> Plan:
             warmup_s=0.5,
             window_s=2.0,
             sends_max=300_000,
-            reserve_mb=600,
             warm_min_s=15.0,
             warm_max_s=30.0,
             warm_window_s=2.5,

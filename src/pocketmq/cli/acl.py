@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pocketmq.cli.access import (
+    spread_cells,
+    sync_options,
+    tell_change,
+    tell_problems,
+    where_options,
+)
 from pocketmq.cli.commands import Noun
-from pocketmq.cli.completing import cluster_option, complete_broker, complete_subject
+from pocketmq.cli.completing import complete_subject
 from pocketmq.cli.connecting import ask, asking, confirm, report, watching, yes_option
 from pocketmq.cli.exits import NotThere
 from pocketmq.cli.tables import Cell, Coloured, print_table
-from pocketmq.cli.user import spread_cells, tell_change, tell_problems, where_options
 from pocketmq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -281,12 +287,7 @@ def delete(
     ],
 )
 @_subject_argument
-@click.option(
-    "--from", "source", metavar="BROKER", shell_complete=complete_broker,
-    help="The broker whose rules are right; else the first that has any.",
-)  # fmt: skip
-@yes_option
-@cluster_option("Only the brokers of this cluster.")
+@sync_options("The broker whose rules are right; else the first that has any.")
 @asking
 def sync(
     subject: str,

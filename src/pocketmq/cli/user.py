@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pocketmq.cli import terminal
+from pocketmq.cli.access import (
+    spread_cells,
+    sync_options,
+    tell_change,
+    tell_problems,
+    where_options,
+)
+from pocketmq.cli.acl import print_acls, rules_json
 from pocketmq.cli.commands import Noun
-from pocketmq.cli.completing import broker_option, cluster_option, complete_broker, complete_user
+from pocketmq.cli.completing import complete_user
 from pocketmq.cli.connecting import ask, asking, confirm, report, watching, yes_option
 from pocketmq.cli.exits import NotThere
-from pocketmq.cli.tables import Cell, Coloured, print_fields, print_json, print_table
+from pocketmq.cli.tables import Cell, Coloured, print_fields, print_table
 from pocketmq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,12 +37,6 @@ _password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input."
 )
 _show_option = click.option("--show-password", is_flag=True, help="Show passwords in clear.")
-
-
-def where_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that narrow which brokers are meant."""
-    command = broker_option("Only this broker; else all, as each keeps its own.")(command)
-    return cluster_option("Only the brokers of this cluster.")(command)
 
 
 def name_argument(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -118,7 +120,6 @@ def show(
     as_json: bool,
 ) -> None:
     """Show a user, the brokers that know it and what it may do."""
-    from pocketmq.cli.acl import print_acls, rules_json
 
     async def look(admin: Admin) -> _Shown:
         from pocketmq.admin.acls import subject_of
@@ -275,12 +276,7 @@ def delete(
     ],
 )
 @name_argument
-@click.option(
-    "--from", "source", metavar="BROKER", shell_complete=complete_broker,
-    help="The broker whose user is right; else the first that knows it.",
-)  # fmt: skip
-@yes_option
-@cluster_option("Only the brokers of this cluster.")
+@sync_options("The broker whose user is right; else the first that knows it.")
 @asking
 def sync(
     name: str,
@@ -294,28 +290,6 @@ def sync(
     confirm(f"Make all brokers know {name} as {source or 'the first'} does?", yes=yes)
     done = ask(nameserver, lambda admin: admin.users.sync(name, source, cluster=cluster))
     tell_change({"user": name}, done, f"{name} is now the same on", as_json)
-
-
-def tell_change(what: dict[str, Any], brokers: list[str], said: str, as_json: bool) -> None:
-    """Say which brokers took a change."""
-    if as_json:
-        print_json({**what, "brokers": brokers})
-    elif brokers:
-        terminal.echo(f"{said} {', '.join(brokers)}")
-    else:
-        terminal.echo("nothing had to change")
-
-
-def tell_problems(problems: dict[str, str]) -> None:
-    """Say on standard error which brokers did not tell, so that nobody takes the rest for all."""
-    for broker, problem in problems.items():
-        click.echo(f"pocketmq: {broker} is left out: {' '.join(problem.split())}", err=True)
-
-
-def spread_cells(brokers: Iterable[str], lacking: Iterable[str]) -> tuple[Cell, Cell]:
-    """Where something is, and where it is missing."""
-    missing = ", ".join(lacking)
-    return ", ".join(brokers), Coloured(missing, "red") if missing else ""
 
 
 def _spread(one: User) -> tuple[Cell, Cell, Cell]:

@@ -35,7 +35,7 @@ _ACCEPTS_A_TURN: Final = 100
 _ACCEPT_PAUSE_SECONDS: Final = 1.0
 _OUT_OF_DESCRIPTORS: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
-_HAS_LEAVES: Final = all(map(_speedups.has, ("arrivals", "poller", "sockets")))
+_HAS_LEAVES: Final = all(_speedups.has(leaf) for leaf in ("arrivals", "poller", "sockets"))
 
 if _HAS_LEAVES or TYPE_CHECKING:
     from pocketmq._speedups.arrivals import Arrivals as Arrivals

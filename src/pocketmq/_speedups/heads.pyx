@@ -297,6 +297,8 @@ cdef bint read_json(const uint8_t* p, const uint8_t* end, Head* head) noexcept n
         if p == NULL or escaped:
             return False
         key_size = p - key
+        if not pq_is_ascii(key, key_size):
+            return False
         p = blank(p + 1, end)
         if p >= end or p[0] != 58:
             return False
@@ -378,7 +380,9 @@ cdef bint take_text(
         head.remark_size = value_size
         head.remark_escaped = escaped
         return True
-    return key_size == 23 and memcmp(key, b"serializeTypeCurrentRPC", 23) == 0
+    if key_size == 23 and memcmp(key, b"serializeTypeCurrentRPC", 23) == 0:
+        return not escaped and pq_is_ascii(value, value_size)
+    return False
 
 
 cdef int64_t language_number(const uint8_t* p, Py_ssize_t size) noexcept nogil:

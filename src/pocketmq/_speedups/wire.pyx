@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from .big_endian cimport load32
-from .heads cimport Entry, Head, read_binary, read_json, unescape
+from .heads cimport Entry, Head, is_clean, is_text, read_binary, read_json, unescape
 from .hot_requests cimport PullAsk, SendHead, read_pull, read_send
 
 from pocketmq._speedups.properties import scan_send_properties
@@ -98,11 +98,13 @@ cdef object build_send(Head* head):
     cdef Entry* properties_entry
     if not read_send(head, &send):
         return None
+    properties_entry = send.by_letter[8]
+    if not is_clean(head, properties_entry):
+        return None
     group = name_of(send.by_letter[0])
     topic = name_of(send.by_letter[1])
     default_topic = name_of(send.by_letter[2])
     properties = b""
-    properties_entry = send.by_letter[8]
     if properties_entry != NULL:
         properties = utf8_of(
             properties_entry.value, properties_entry.value_size, properties_entry.escaped
@@ -119,7 +121,7 @@ cdef object build_send(Head* head):
 
 cdef object build_pull(Head* head):
     cdef PullAsk ask
-    if not read_pull(head, &ask):
+    if not read_pull(head, &ask) or not is_clean(head, ask.found[8]):
         return None
     group = name_of(ask.found[0])
     topic = name_of(ask.found[1])
@@ -184,8 +186,6 @@ cdef object text_of(const uint8_t* p, Py_ssize_t size, bint escaped):
 cdef object utf8_of(const uint8_t* p, Py_ssize_t size, bint escaped):
     """The text as UTF-8 bytes, or None when it is not valid."""
     cdef bytes raw
-    cdef const uint8_t* q
-    cdef Py_ssize_t i
     if escaped:
         resolved = unescaped(p, size)
         if resolved is None:
@@ -193,15 +193,7 @@ cdef object utf8_of(const uint8_t* p, Py_ssize_t size, bint escaped):
         raw = resolved
     else:
         raw = PyBytes_FromStringAndSize(<const char*>p, size)
-    q = <const uint8_t*>PyBytes_AS_STRING(raw)
-    for i in range(PyBytes_GET_SIZE(raw)):
-        if q[i] >= 128:
-            try:
-                raw.decode()
-            except UnicodeDecodeError:
-                return None
-            break
-    return raw
+    return raw if is_text(<const uint8_t*>PyBytes_AS_STRING(raw), PyBytes_GET_SIZE(raw)) else None
 
 
 cdef object unescaped(const uint8_t* p, Py_ssize_t size):

@@ -81,9 +81,11 @@ class Access:
         fields = command.fields
         user = self._claimed(command)
         if not user.is_enabled:
-            raise _no(f"user {user.name!r} is disabled; an operator can enable it with updateUser")
+            raise not_permitted(
+                f"user {user.name!r} is disabled; an operator can enable it with updateUser"
+            )
         if not verify(fields, command.body, user.password, version=command.version):
-            raise _no(
+            raise not_permitted(
                 f"the signature is not the one of user {user.name!r}; check the secret key, and "
                 "that nothing between the client and the broker changes requests"
             )
@@ -107,7 +109,7 @@ class Access:
             )
         user = self.authenticate(command)
         if not user.is_super:
-            raise _no(
+            raise not_permitted(
                 f"user {user.name!r} is not Super; without authorizationEnabled only Super users "
                 "may see and change users and permissions"
             )
@@ -116,13 +118,13 @@ class Access:
     def _claimed(self, command: Command) -> User:
         name = command.fields.get(ACCESS_KEY)
         if not name:
-            raise _no(
+            raise not_permitted(
                 "the request is not signed, and this broker asks who its clients are; give the "
                 "client an access key and a secret key"
             )
         user = self._users.find(name)
         if user is None:
-            raise _no(
+            raise not_permitted(
                 f"user {name[:_SHOWN_CHARS]!r} is not known; check the access key, or let an "
                 "operator create the user with createUser"
             )
@@ -133,13 +135,13 @@ class Access:
         if command.fields.get(ACCESS_KEY):
             user = self._claimed(command)
             if not user.is_enabled:
-                raise _no(f"user {user.name!r} is disabled")
+                raise not_permitted(f"user {user.name!r} is disabled")
             if user.is_super:
                 return None
         try:
             needs = list(needs_of(command, self._cluster))
         except ProtocolError as error:
-            raise _no(f"what the request is about cannot be read: {error}") from None
+            raise not_permitted(f"what the request is about cannot be read: {error}") from None
         for need in needs:
             if user is None:
                 user = self._claimed(command)  # refuses, as nobody is named
@@ -162,9 +164,12 @@ class Access:
         what = f"{subject_of(user.name)} has no permission to {actions} {need.type.value}:"
         what += f"{need.name[:_SHOWN_CHARS]} from {host}"
         if entry is None:
-            raise _no(f"{what}: no policy matches; an operator can allow it with createAcl")
-        raise _no(f"{what}: its policy for {entry.resource} denies it")
+            raise not_permitted(
+                f"{what}: no policy matches; an operator can allow it with createAcl"
+            )
+        raise not_permitted(f"{what}: its policy for {entry.resource} denies it")
 
 
-def _no(remark: str) -> Refused:
+def not_permitted(remark: str) -> Refused:
+    """The refusal of whoever may not do what it asks, or asks for what cannot be."""
     return Refused(ResponseCode.NO_PERMISSION, remark)

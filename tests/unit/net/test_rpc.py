@@ -61,6 +61,7 @@ async def test_a_oneway_request_arrives_and_waits_for_nothing() -> None:
         client = RpcClient()
         await client.notify(f"127.0.0.1:{server.port}", Command.request(ECHO))
         await until(lambda: behaviour.served == 1)
+        assert (behaviour.served, len(server.connections)) == (1, 1)
         await client.close()
 
 

@@ -177,9 +177,12 @@ def test_a_binary_header_with_wrong_lengths_is_refused(position: int, value: int
 @given(st.binary(max_size=80), st.sampled_from([JSON, ROCKETMQ]))
 def test_any_bytes_are_a_header_or_refused(data: bytes, serialization: int) -> None:
     try:
-        decode_header(data, serialization)
-    except MalformedHeader:
-        return
+        code, *_, fields = decode_header(data, serialization)
+    except MalformedHeader as refused:
+        assert str(refused), "it says what is wrong"
+    else:
+        assert isinstance(code, int)
+        assert all(isinstance(text, str) for field in fields.items() for text in field)
 
 
 def test_a_json_header_that_is_too_long_is_refused_before_it_is_read() -> None:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 
-from pocketmq.broker.access import Access
+from pocketmq.broker.access import Access, not_permitted
 from pocketmq.broker.handlers.admin.users import Save, saved
 from pocketmq.broker.rules.acl_documents import acl_document, acl_from, subject_of, user_of
 from pocketmq.broker.state.acls import AclTable
@@ -59,7 +59,7 @@ class AclsHandler:
         try:
             given = acl_from(subject, document)
         except ValueError as error:
-            raise _no(str(error)) from None
+            raise not_permitted(str(error)) from None
         old = self._acls.find(subject)
         acl = given if old is None else old.with_policies(given.policies)
         problem = self._acls.room_problem(acl)
@@ -75,7 +75,7 @@ class AclsHandler:
         subject = self._subject(request.subject, missing=ResponseCode.NO_PERMISSION)
         acl = self._acls.find(subject)
         if acl is None:
-            raise _no(f"{subject} has no policies; listAcl shows who has")
+            raise not_permitted(f"{subject} has no policies; listAcl shows who has")
         text = (request.resource or "").strip()
         if not text:
             self._acls.remove(subject)
@@ -113,7 +113,7 @@ class AclsHandler:
         if name is None:
             raise Refused(missing, f"{(text or '')[:80]!r} is no subject; write User:name")
         if self._users.find(name) is None:
-            raise _no(f"user {name[:80]!r} does not exist; create it with createUser")
+            raise not_permitted(f"user {name[:80]!r} does not exist; create it with createUser")
         return subject_of(name)
 
     async def _saved(
@@ -133,7 +133,3 @@ def _only(acl: Acl, resource: str) -> Acl:
         for policy in acl.policies
     ]
     return replace(acl, policies=tuple(policy for policy in policies if policy.entries))
-
-
-def _no(remark: str) -> Refused:
-    return Refused(ResponseCode.NO_PERMISSION, remark)

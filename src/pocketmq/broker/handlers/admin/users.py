@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from pocketmq.broker.access import Access
+from pocketmq.broker.access import Access, not_permitted
 from pocketmq.broker.rules.acl_documents import subject_of
 from pocketmq.broker.state.acls import AclTable
 from pocketmq.broker.state.users import UserTable, user_document
@@ -56,13 +56,13 @@ class UsersHandler:
         if type_ is UserType.SUPER and not operator.is_super:
             raise _only_super(ResponseCode.SYSTEM_ERROR)
         if not name.strip():
-            raise _no("the user's name is blank; give it a name")
+            raise not_permitted("the user's name is blank; give it a name")
         password = asked.password or ""
         if not password.strip():
-            raise _no(f"user {name!r} would have a blank password; give it one")
+            raise not_permitted(f"user {name!r} would have a blank password; give it one")
         _check(name, password)
         if self._users.find(name) is not None:
-            raise _no(f"user {name!r} exists already; change it with updateUser")
+            raise not_permitted(f"user {name!r} exists already; change it with updateUser")
         if self._users.is_full:
             raise Refused(
                 ResponseCode.SYSTEM_ERROR,
@@ -81,7 +81,7 @@ class UsersHandler:
             raise _only_super(ResponseCode.SYSTEM_ERROR)
         user = self._users.find(name)
         if user is None:
-            raise _no(f"user {name[:80]!r} does not exist; create it with createUser")
+            raise not_permitted(f"user {name[:80]!r} does not exist; create it with createUser")
         if user.is_super and not operator.is_super:
             raise _only_super(ResponseCode.NO_PERMISSION)
         password = asked.password or ""
@@ -96,7 +96,7 @@ class UsersHandler:
         operator = self._access.operator(command)
         name = decode_fields(UserRequest, command.fields).username or ""
         if not name.strip():
-            raise _no("the user's name is blank; name the user to delete")
+            raise not_permitted("the user's name is blank; name the user to delete")
         user = self._users.find(name)
         if user is not None:
             if user.is_super and not operator.is_super:
@@ -160,7 +160,3 @@ def _check(name: str, password: str) -> None:
 
 def _only_super(code: int) -> Refused:
     return Refused(code, "only Super users may make, change or delete Super users")
-
-
-def _no(remark: str) -> Refused:
-    return Refused(ResponseCode.NO_PERMISSION, remark)

@@ -38,6 +38,7 @@ def corpus() -> dict[str, list[bytes]]:
         "registrations": registrations,
         "properties": properties,
         "sends": seeds_of_sends(),
+        "usual-sends": seeds_of_sends(),
         "pulls": seeds_of_pulls(),
         **_bodies_java_wrote(),
     }

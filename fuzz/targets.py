@@ -11,7 +11,7 @@ from typing import Any
 
 from fuzz.mutation import mutate
 from fuzz.pulls import check_pulls, mutate_pull
-from fuzz.sends import check_sends, mutate_send
+from fuzz.sends import check_sends, check_usual_sends, mutate_send
 from pocketmq import _speedups
 from pocketmq.client.codecs import HessianCodec, JavaCodec
 from pocketmq.errors import (
@@ -245,6 +245,7 @@ TARGETS = (
     Target("properties", mutate, check_properties, (MalformedBody,)),
     Target("java-bodies", mutate, check_java_body, (BodyUndecodable,)),
     Target("hessian-bodies", mutate, check_hessian_body, (BodyUndecodable,)),
+    Target("usual-sends", mutate_send, check_usual_sends, ()),
     *((Target("sends", mutate_send, check_sends, ()),) if _speedups.has("sends") else ()),
     *((Target("pulls", mutate_pull, check_pulls, ()),) if _speedups.has("pull_lanes") else ()),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,8 @@ from pocketmq.broker.state.users import UserTable
 from pocketmq.clock import SystemClock
 from pocketmq.message.ids import decode_offset_message_id
 from pocketmq.net import Connection, ListenConfig, Server
-from pocketmq.net.connection import EncodedReply, FrameHandler, Served, Take
+from pocketmq.net.connection import EncodedReply, FrameHandler, Served
+from pocketmq.net.rounds import Read, Take
 from pocketmq.net.turns import TakeTurn
 from pocketmq.protocol.codes import RequestCode, ResponseCode
 from pocketmq.protocol.command import JSON, ROCKETMQ, Command
@@ -80,9 +81,8 @@ class Recording:
         self.reached.append(f"frame {frame[0]}")
         return None
 
-    def _take(self, connection: Connection, data: bytes) -> tuple[int, bytes | None]:
+    def _take(self, reads: Sequence[Read]) -> None:
         self.reached.append("take")
-        return 0, None
 
     def _take_turn(self, arrivals: object) -> None:
         self.reached.append("take_turn")

@@ -11,8 +11,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from pocketmq.net import Connection, Service
-from pocketmq.net.connection import FrameHandler, Reply, Served, Take
+from pocketmq.net.connection import FrameHandler, Reply, Served
 from pocketmq.net.dispatch import error_reply, guarded
+from pocketmq.net.rounds import Take
 from pocketmq.net.turns import TakeTurn
 from pocketmq.protocol.command import Command
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 
-_OWN_CHARACTERS = 8
+_OWN_CHARACTERS = 4
 
 
 def java_string_hash(text: str) -> int:
@@ -21,15 +21,9 @@ def tag_hash(tag: str) -> int:
 
 def key_hash(topic: str, key: str) -> int:
     """Return the hash that the key index stores for `topic#key`; never negative."""
-    # The unique keys of one producer differ in their last eight characters alone.
-    value = _hash_up_to(topic, key[:-_OWN_CHARACTERS])
-    own = key[-_OWN_CHARACTERS:]
-    if own.isascii():
-        for unit in own.encode():
-            value = 31 * value + unit
-    else:
-        value = _continued(value, own)
-    value &= 0xFFFFFFFF
+    # The unique keys of one producer differ in their last four characters, a counter, and in the
+    # four before, a moment.
+    value = _continued(_hash_up_to(topic, key[:-_OWN_CHARACTERS]), key[-_OWN_CHARACTERS:])
     if value & 0x8000_0000:
         value = 0x1_0000_0000 - value
     return 0 if value == 0x8000_0000 else value
@@ -37,7 +31,13 @@ def key_hash(topic: str, key: str) -> int:
 
 @lru_cache(maxsize=4096)
 def _hash_up_to(topic: str, beginning: str) -> int:
-    return _continued(0, f"{topic}#{beginning}")
+    first = _hash_of_first(topic, beginning[:-_OWN_CHARACTERS])
+    return _continued(first, beginning[-_OWN_CHARACTERS:])
+
+
+@lru_cache(maxsize=4096)
+def _hash_of_first(topic: str, first: str) -> int:
+    return _continued(0, f"{topic}#{first}")
 
 
 def _continued(value: int, text: str) -> int:

@@ -22,8 +22,8 @@ HAS_KEYS: Final = 8
 UNTERMINATED: Final = 16
 """The last separator is missing."""
 
-_BROKER_SETS: Final = frozenset((b"POP_CK", b"MSG_REGION", b"TRACE_ON", b"CLUSTER", b"__CRC32#"))
-_MODELS: Final = frozenset(
+BROKER_SETS: Final = frozenset((b"POP_CK", b"MSG_REGION", b"TRACE_ON", b"CLUSTER", b"__CRC32#"))
+MODELS: Final = frozenset(
     (
         b"DELAY",
         b"TIMER_DELAY_SEC",
@@ -54,9 +54,9 @@ def scan_send_properties_plain(properties: bytes) -> tuple[bytes, int]:
                 marks |= NO_WAIT
         elif name == b"KEYS":
             marks |= HAS_KEYS
-        elif name in _BROKER_SETS:
+        elif name in BROKER_SETS:
             marks |= REWRITE
-        elif name in _MODELS:
+        elif name in MODELS:
             marks |= SPECIAL
     if properties and not properties.endswith(b"\x02"):
         marks |= UNTERMINATED

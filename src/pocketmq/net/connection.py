@@ -1,9 +1,10 @@
 """One connection: a transport below, frames and commands above.
 
 Each read is one batch: all whole frames are cut out, each is served, and what can be answered at
-once leaves in one write. A handler that must wait is awaited in a task; its answer leaves when it
-is ready. A peer that does not read its answers is not read from either, and is cut off when the
-answers already under way pass the bound.
+once leaves in one write. Where there are no turns, the reads of a round are served together. A
+handler that must wait is awaited in a task; its answer leaves when it is ready. A peer that does
+not read its answers is not read from either, and is cut off when the answers already under way pass
+the bound.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any, Protocol
 
 from pocketmq.errors import ConnectionLost, MalformedFrame, ProtocolError, RpcTimeout
 from pocketmq.net.address import Address
-from pocketmq.net.burst import Burst
 from pocketmq.net.config import ListenConfig
+from pocketmq.net.rounds import Read, Rounds, Take
 from pocketmq.net.turns import TakeTurn, TurnTransport
 from pocketmq.protocol.command import FLAG_ONEWAY, FLAG_RESPONSE, Body, Command
 from pocketmq.protocol.framing import (
@@ -38,8 +39,6 @@ Served = Reply | Awaitable[Reply]
 # A frame handler's answer: encoded bytes, or a list of buffers too large to be worth joining.
 EncodedReply = bytes | list[Body] | None
 FrameHandler = Callable[["Connection", bytes, Frame], EncodedReply]
-# Returns how many bytes were served, whole frames from the first, and what to answer to them.
-Take = Callable[["Connection", bytes], "tuple[int, bytes | None]"]
 
 _VECTORED_BYTES_MIN = 16 * 1024
 
@@ -52,7 +51,7 @@ class Service(Protocol):
     frames come out typed, and those of `MAP_CODES`."""
 
     take: Take | None
-    """Serves the frames at the beginning of a read by itself, where there is something that can."""
+    """Serves the frames at the beginning of reads by itself, where there is something that can."""
 
     @property
     def take_turn(self) -> TakeTurn | None:
@@ -96,7 +95,8 @@ class Connection(asyncio.Protocol):
         self._in_flight_paused = False
         self._closed = asyncio.get_running_loop().create_future()
         self._answers: list[Body] = []
-        self.burst: Burst | None = None
+        self._unserved: Read | None = None
+        self.rounds: Rounds | None = None
         self.active = True
         self.peer = Address("", 0)
         self.local = Address("", 0)
@@ -130,6 +130,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         """The socket is closed: fail what waits on it."""
         self._transport = None
+        self._serve_unserved()
         calls, self._calls = self._calls, {}
         for waiting in calls.values():
             if not waiting.done():
@@ -143,8 +144,11 @@ class Connection(asyncio.Protocol):
         self._service.disconnected(self)
 
     def data_received(self, data: bytes) -> None:
-        """One read: cut it into frames, serve them, answer in one write."""
+        """One read, served now or at the end of the round."""
         self.active = True
+        if self._unserved is not None:
+            self._unserved.data += data
+            return
         if self._kept_bytes:
             self._kept.append(data)
             self._kept_bytes += len(data)
@@ -155,17 +159,28 @@ class Connection(asyncio.Protocol):
             self._kept_bytes = 0
             if self._turned is not None:
                 self._turned.set_lane(self.peer_packed)
-        out: list[Body] = []
-        start = 0
-        take = self._take
-        if take is not None:
-            start, answers = take(self, data)
-            if answers:
-                if start == len(data):
-                    self._write_one(answers)
-                    return
-                out.append(answers)
-        frames, consumed = scan_frames(data, start, self._frame_bytes_max)
+        if self.rounds is not None:
+            self._unserved = self.rounds.arrived(self, data)
+            return
+        read = Read(self, data)
+        if self._take is not None:
+            self._take((read,))
+        self.serve(read)
+
+    def _serve_unserved(self) -> None:
+        if self._unserved is not None and self.rounds is not None:
+            self.rounds.serve()
+
+    def serve(self, read: Read) -> None:
+        """Cut what is left of a read into frames, serve them, answer in one write."""
+        self._unserved = None
+        data = read.data
+        out: list[Body] = [read.answers] if read.answers else []
+        if read.taken == len(data):
+            if out:
+                self._answer_all(out)
+            return
+        frames, consumed = scan_frames(data, read.taken, self._frame_bytes_max)
         if consumed != len(data):
             try:
                 frames, consumed = parse_rest(data, frames, consumed, self._frame_bytes_max)
@@ -191,11 +206,11 @@ class Connection(asyncio.Protocol):
             self._answer_all(out)
 
     def _answer_all(self, out: list[Body]) -> None:
-        if self.burst is None:
+        if self.rounds is None:
             self.write(out)
             return
         if not self._answers:
-            self.burst.add(self)
+            self.rounds.answer(self)
         self._answers += out
 
     def write_answers(self) -> None:
@@ -293,13 +308,6 @@ class Connection(asyncio.Protocol):
         if self._writing_paused:
             self._check_backlog(transport)
 
-    def _write_one(self, answers: bytes) -> None:
-        transport = self._transport
-        if transport is not None:
-            transport.write(answers)
-            if self._writing_paused:
-                self._check_backlog(transport)
-
     def _check_backlog(self, transport: asyncio.Transport) -> None:
         waiting_bytes = transport.get_write_buffer_size()
         if waiting_bytes > self._config.write_buffer_bytes_max:
@@ -359,6 +367,7 @@ class Connection(asyncio.Protocol):
         """Close after what is already written has left."""
         if self._transport is not None:
             _log.info("connection closed peer=%s reason=%s", self.peer, reason)
+            self._serve_unserved()
             self.write_answers()
             self._transport.close()
 

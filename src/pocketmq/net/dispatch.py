@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from pocketmq.errors import ProtocolError, Refused
-from pocketmq.net.connection import Connection, FrameHandler, Reply, Served, Take
+from pocketmq.net.connection import Connection, FrameHandler, Reply, Served
+from pocketmq.net.rounds import Take
 from pocketmq.net.turns import TakeTurn
 from pocketmq.protocol.command import Command
 

@@ -15,10 +15,10 @@ import ssl
 
 from pocketmq.errors import ListenFailed, ProtocolError
 from pocketmq.net.address import Address
-from pocketmq.net.burst import Burst
 from pocketmq.net.config import ListenConfig
 from pocketmq.net.connection import Connection, Service
 from pocketmq.net.proxy_protocol import parse_proxy_header
+from pocketmq.net.rounds import Rounds
 from pocketmq.net.tls import TlsSession, server_context
 from pocketmq.net.turns import TakeTurn, Turns, can_take_turns
 
@@ -42,7 +42,7 @@ class Server:
         self._sweep: asyncio.TimerHandle | None = None
         self._preambles: set[_Preamble] = set()
         self._connections: set[Connection] = set()
-        self.burst: Burst | None = None
+        self.rounds: Rounds | None = None
 
     async def start(self) -> None:
         """Listen. Raise ListenFailed when the port cannot be had, ConfigError for bad TLS files."""
@@ -54,7 +54,7 @@ class Server:
             self._turns = Turns(lambda: _Preamble(self), self._socket, self._service)
             self._turns.start()
         else:
-            self.burst = Burst()
+            self.rounds = Rounds(self._service.take)
             self._listener = await loop.create_server(
                 lambda: _Preamble(self), sock=self._socket, backlog=self._config.backlog
             )
@@ -197,7 +197,7 @@ class _Preamble(asyncio.Protocol):
             self._data = data
             return
         connection = Connection(self._server._service, self._server.config)
-        connection.burst = self._server.burst
+        connection.rounds = self._server.rounds
         if header.source is not None and header.target is not None:
             connection.set_addresses(header.source, header.target)
         self._become(connection, data[header.header_bytes :])

@@ -8,7 +8,7 @@ of an ordinary response.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from pocketmq import _speedups
@@ -127,8 +127,8 @@ def encode_send_reply_plain(
     code: int,
 ) -> bytes | None:
     """The frame of a send's answer; None when the key has characters that JSON escapes."""
-    ids = offset_message_id(store_host, log_offset)
     if serialization == ROCKETMQ:
+        ids = offset_message_id(store_host, log_offset)
         fields = send_reply_fields(ids, queue_id, queue_offset, unique_key)
         head = headers.encode_binary((code, 3, version, opaque, FLAG_RESPONSE, None, fields))
         ext = head[21:] + binary_tail
@@ -136,13 +136,9 @@ def encode_send_reply_plain(
     else:
         if unique_key.translate(None, _PLAIN):
             return None
-        header = (
-            b'{"code":%d,"extFields":{"msgId":"%b","queueId":"%d","queueOffset":"%d%b%b"%b},'
-            b'"flag":1,"language":"PYTHON","opaque":%d,'
-            b'"serializeTypeCurrentRPC":"JSON","version":%d}'
-        ) % (
-            code, ids.encode(), queue_id, queue_offset,
-            b'","transactionId":"' if unique_key else b"", unique_key, json_tail, opaque, version,
+        header = send_answer_template(store_host, json_tail, version) % (
+            code, log_offset, queue_id, queue_offset, ANSWERED_KEY if unique_key else b"",
+            unique_key, opaque,
         )  # fmt: skip
     size = len(header)
     return b"%b%b%b" % (
@@ -153,6 +149,21 @@ def encode_send_reply_plain(
 
 
 _PLAIN: Final = bytes(set(range(32, 127)) - {34, 92})
+ANSWERED_KEY: Final = b'","transactionId":"'
+
+
+@lru_cache(maxsize=16)
+def send_answer_template(store_host: bytes, json_tail: bytes, version: int) -> bytes:
+    """The JSON header of a send's answer, to be completed with `%`.
+
+    That takes the code, log offset, queue id, queue offset, ANSWERED_KEY or nothing, the unique
+    key, which is plain text, and the opaque.
+    """
+    return (
+        b'{"code":%%d,"extFields":{"msgId":"%b%%016X","queueId":"%%d","queueOffset":"%%d%%b%%b"%b},'
+        b'"flag":1,"language":"PYTHON","opaque":%%d,'
+        b'"serializeTypeCurrentRPC":"JSON","version":%d}'
+    ) % (store_host.hex().upper().encode(), json_tail.replace(b"%", b"%%"), version)
 
 
 def encode_pull_head_plain(

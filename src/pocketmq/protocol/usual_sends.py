@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pocketmq.message.send_properties import scan_send_properties
+from pocketmq.message.send_properties import BROKER_SETS, MODELS, scan_send_properties
 from pocketmq.protocol.headers import LANGUAGE_NUMBERS
 
 _NAME: Final = rb'"([\w%|-]+)"'
@@ -37,6 +37,45 @@ _SEND: Final = re.compile(
     + rb'\},"flag":(\d),"language":"([A-Z_]+)","opaque":(\d{1,10}),'
     rb'"serializeTypeCurrentRPC":"JSON","version":(\d{1,4})\}'
 )
+# The same of a send that is stored as it came, its properties taken apart. Each part of a property
+# string fits one branch only, so that what does not match is found out in one pass.
+_TEXT: Final = rb'[^"\\\x00-\x1f\x7f-\xff]+'
+_NOT_ORDINARY: Final = b"|".join(map(re.escape, sorted(BROKER_SETS | MODELS)))
+
+
+def _property(name: bytes, value: bytes) -> bytes:
+    return name + rb"\\u0001" + value + rb"\\u0002"
+
+
+_PROPERTIES: Final = b"|".join(
+    (
+        _property(b"KEYS", b"(" + _TEXT + b")"),
+        _property(b"UNIQ_KEY", b"(" + _TEXT + b")"),
+        _property(b"TAGS", b"(" + _TEXT + b")"),
+        _property(b"WAIT", b"(true|false)"),
+        rb"(?!(?:KEYS|UNIQ_KEY|TAGS|WAIT|"
+        + _NOT_ORDINARY
+        + rb")\\u0001)"
+        + _property(_TEXT, _TEXT),
+    )
+)
+PLAIN_SEND: Final = re.compile(
+    rb'\{"code":310,"extFields":\{"a":"[\w%|-]+","b":'
+    + _NAME
+    + rb',"c":"[\w%|-]+","d":"-?\d{1,9}","e":"(\d{1,9})","f":'
+    + _NUMBER
+    + rb',"g":"(\d{1,18})","h":'
+    + _NUMBER
+    + rb',"i":"((?:'
+    + _PROPERTIES
+    + rb')+)"(?:,"j":'
+    + _NUMBER
+    + rb')?(?:,"k":"(?:true|false)")?(?:,"l":"-?\d{1,9}")?(?:,"m":"false")?(?:,"n":"[\w.-]*")?'
+    rb'\},"flag":([02]),"language":"[A-Z_]+","opaque":(\d{1,10}),'
+    rb'"serializeTypeCurrentRPC":"JSON","version":\d{1,4}\}'
+)
+"""Its groups: topic, queue id, flags, birth, application's flag, properties, KEYS, UNIQ_KEY, TAGS,
+WAIT, times consumed, flag of the frame (2: one-way), opaque."""
 
 
 class _Numbers(dict[bytes, int]):
@@ -46,7 +85,7 @@ class _Numbers(dict[bytes, int]):
         return int(digits)
 
 
-_NUMBERS: Final = _Numbers((b"%d" % number, number) for number in range(-1, 1024))
+NUMBERS: Final = _Numbers((b"%d" % number, number) for number in range(-1, 1024))
 
 Send = tuple[int, int, int, int | None, int, tuple[object, ...]]
 
@@ -67,7 +106,7 @@ def read_usual_send(data: bytes, start: int, end: int) -> Send | None:
     properties = properties.replace(rb"\u0001", b"\x01").replace(rb"\u0002", b"\x02")
     if b"\\" in properties:
         return None
-    numbers = _NUMBERS
+    numbers = NUMBERS
     fields = (
         group.decode(),
         topic.decode(),

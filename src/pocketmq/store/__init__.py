@@ -6,6 +6,7 @@ from pocketmq.store.config import StoreConfig
 from pocketmq.store.in_memory import all_of
 from pocketmq.store.json_file import load_file, replace_file
 from pocketmq.store.key_index import KeyQuery
+from pocketmq.store.noted import Noted
 from pocketmq.store.reader import PullResult, PullStatus
 from pocketmq.store.recovery import RecoveryReport
 from pocketmq.store.store import Arrival, MessageStore, StoreStats
@@ -14,6 +15,7 @@ __all__ = [
     "Arrival",
     "KeyQuery",
     "MessageStore",
+    "Noted",
     "PullResult",
     "PullStatus",
     "RecoveryReport",

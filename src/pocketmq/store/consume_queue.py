@@ -97,9 +97,16 @@ class ConsumeQueue:
         position = max(first - 1, 0) * ENTRY_BYTES
         return [file.path for file in self._sequence.files if file.end > position]
 
-    def takes(self, queue_offset: int) -> bool:
-        """Whether the entry of `queue_offset` is the next, and has its place already."""
-        return queue_offset == self.end and self._position < self._limit
+    def append_next(self, queue_offset: int, log_offset: int, size: int, tag_hash: int) -> bool:
+        """Write the entry for `queue_offset` if it is the next, and has its place already."""
+        position = self._position
+        if queue_offset != self.end or position >= self._limit:
+            return False
+        put_entry(self._data, position, log_offset, size, tag_hash)
+        self._position = position + ENTRY_BYTES
+        # Calling a NewType costs as much as writing the entry.
+        self.end = queue_offset + 1  # type: ignore[assignment]
+        return True
 
     def append(self, queue_offset: int, log_offset: int, size: int, tag_hash: int) -> None:
         """Write the entry for `queue_offset`. Raise StoreFull when the disk has no room for it.
@@ -107,15 +114,11 @@ class ConsumeQueue:
         An entry that is there already is put right if it differs: after a crash the log is read
         again from a point before its end.
         """
-        position = self._position
-        if queue_offset != self.end or position >= self._limit:
-            if not self._make_room(queue_offset, log_offset, size, tag_hash):
-                return
-            position = self._position
-        put_entry(self._data, position, log_offset, size, tag_hash)
-        self._position = position + ENTRY_BYTES
-        # Calling a NewType costs as much as writing the entry.
-        self.end = queue_offset + 1  # type: ignore[assignment]
+        if self.append_next(queue_offset, log_offset, size, tag_hash):
+            return
+        if self._make_room(queue_offset, log_offset, size, tag_hash):
+            written = self.append_next(queue_offset, log_offset, size, tag_hash)
+            assert written, "room was made for the next entry"
 
     def _make_room(self, queue_offset: int, log_offset: int, size: int, tag_hash: int) -> bool:
         """Aim at the end of the queue. Return False when the entry has been dealt with."""

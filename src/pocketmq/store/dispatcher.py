@@ -13,6 +13,7 @@ from pocketmq.message.scan import END_BLANK, END_INVALID, Filed, scan_records
 from pocketmq.store.batch_consume_queue import BatchConsumeQueue, BatchUnit
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.key_index import KeyIndex
+from pocketmq.store.noted import Notes
 from pocketmq.store.queue_table import QueueTable, TopicQueues
 
 
@@ -31,21 +32,28 @@ class Dispatcher:
         self._topics = queues.topics
         self._index = index
         self._delays_ms = delays_ms
+        self.notes = Notes()
         self.position = LogOffset(0)
         self.store_timestamp_ms = 0
 
     def step(self, limit: LogOffset, count_max: int) -> Sequence[Filed]:
-        """File at most `count_max` records that end at or before `limit`; return them.
+        """File about `count_max` records at most that end at or before `limit`; return them.
 
         Raise StoreFull when a queue or the index has no room; the step can be tried again. Raise
         CorruptRecord when the log holds something else than a record.
         """
         arrived: Sequence[Filed] = []
         while self.position < limit and len(arrived) < count_max:
+            noted = self.notes.at(self.position, limit)
+            if noted is not None:
+                self.file(noted.records, noted.keys)
+                arrived = [*arrived, *noted.records] if arrived else noted.records
+                self.position = LogOffset(noted.end)
+                continue
             file = self._log.file_at(self.position)
             assert file is not None and file.data is not None, "the log has no such file"
             at = self.position - file.start
-            last = min(limit - file.start, file.size)
+            last = min(self.notes.next_start(self.position, limit) - file.start, file.size)
             records, keys, following, why = scan_records(
                 file.data, at, last, self.position, count_max - len(arrived)
             )
@@ -131,9 +139,8 @@ def file_entries_plain(records: Sequence[Filed], index: int, topics: dict[str, T
         if topic is None or topic.is_schedule or topic.is_batch:
             return at
         queue = topic.queues[queue_id] if 0 <= queue_id < len(topic.queues) else None
-        if queue is None or not queue.takes(queue_offset):
+        if queue is None or not queue.append_next(queue_offset, log_offset, size, tag_hash):
             return at
-        queue.append(queue_offset, log_offset, size, tag_hash)
     return len(records)
 
 

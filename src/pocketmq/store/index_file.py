@@ -149,26 +149,29 @@ def put_keys_plain(
     """Put packed keys into an index file until it is full; see `IndexFile.put`."""
     begin_ms, end_ms, begin, end, used, count = HEADER.unpack_from(data)
     count = max(count, 1)
-    entries_at = HEADER_BYTES + slots * 4
-    while first < len(keys) and count < entries:
-        key_hash, log_offset, store_ms = KEY_ENTRY.unpack_from(keys, first)
-        first += KEY_ENTRY.size
+    entry_at = HEADER_BYTES + slots * 4 + count * ENTRY_BYTES
+    last = min(first + (entries - count) * KEY_ENTRY.size, len(keys))
+    read_slot, write_slot, write_entry = _SLOT.unpack_from, _SLOT.pack_into, ENTRY.pack_into
+    seconds, seconds_of = 0, -1
+    for key_hash, log_offset, store_ms in KEY_ENTRY.iter_unpack(keys[first:last]):
         slot_at = HEADER_BYTES + key_hash % slots * 4
-        (older,) = _SLOT.unpack_from(data, slot_at)
+        (older,) = read_slot(data, slot_at)
         if older <= 0 or older >= count:
             older = 0
             used += 1
         if count == 1:
             begin_ms, begin = store_ms, log_offset
-        seconds = min(max((store_ms - begin_ms) // 1000, 0), _SECONDS_MAX) if begin_ms > 0 else 0
-        ENTRY.pack_into(
-            data, entries_at + count * ENTRY_BYTES, key_hash, log_offset, seconds, older
-        )
-        _SLOT.pack_into(data, slot_at, count)
+        if store_ms != seconds_of:
+            seconds_of = store_ms
+            since = max((store_ms - begin_ms) // 1000, 0) if begin_ms > 0 else 0
+            seconds = min(since, _SECONDS_MAX)
+        write_entry(data, entry_at, key_hash, log_offset, seconds, older)
+        write_slot(data, slot_at, count)
         count += 1
+        entry_at += ENTRY_BYTES
         end_ms, end = store_ms, log_offset
     HEADER.pack_into(data, 0, begin_ms, end_ms, begin, end, used, count)
-    return first
+    return max(first, int(last))
 
 
 def rebuild_slots_plain(data: mmap.mmap | bytearray, slots: int, count: int, log_end: int) -> int:

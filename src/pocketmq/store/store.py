@@ -110,6 +110,7 @@ class MessageStore:
         self.append_directly = self._appender.append_directly
         self.append_batch = self._appender.append_batch
         self.append_inner_batch = self._appender.append_inner_batch
+        self.note = self._dispatcher.notes.add
         self.pull = self.reader.pull
 
     # --- opening and closing -------------------------------------------------------------------

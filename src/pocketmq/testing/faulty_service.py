@@ -17,7 +17,8 @@ from typing import Any, cast
 
 from pocketmq.clock import TravellingClock
 from pocketmq.net import Connection, Service
-from pocketmq.net.connection import FrameHandler, Reply, Served, Take
+from pocketmq.net.connection import FrameHandler, Reply, Served
+from pocketmq.net.rounds import Read, Take
 from pocketmq.net.turns import TakeTurn
 from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import FLAG_RESPONSE, Body, Command
@@ -194,10 +195,9 @@ class FaultyService:
         """Serves reads of many connections together, while nothing is to be watched."""
         return self._inner.take_turn if self._takes else None
 
-    def _take(self, connection: Connection, data: bytes) -> tuple[int, bytes | None]:
-        if not self._takes or self._take_some is None:
-            return 0, None
-        return self._take_some(connection, data)
+    def _take(self, reads: Sequence[Read]) -> None:
+        if self._takes and self._take_some is not None:
+            self._take_some(reads)
 
     def connected(self, connection: Connection) -> None:
         """Pass it on."""

@@ -3,8 +3,9 @@
 Of the sends of a busy broker nearly all are plain: request 310 with a unique key, to a topic and a
 queue that are open, with properties to be stored as they came. Where the leaf `sends` is compiled,
 the run of plain sends at the beginning of a read goes from frame to record to answer without a
-Python object for any of them. The first frame that is not plain, and all behind it, take the way
-through `SendHandler`, which stores plain sends too and is the meaning of all this.
+Python object for any of them; elsewhere usual_sends.py does it for those in a usual JSON header.
+The first frame that is not plain, and all behind it, take the way through `SendHandler`, which
+stores plain sends too and is the meaning of all this.
 
 What is decided about a topic is decided here, ahead of its messages: it has a *lane* or it has
 none. Lanes are closed when any topic changes; the next send asks the gate again.
@@ -12,22 +13,23 @@ none. Lanes are closed when any topic changes; the next send asks the gate again
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from pocketmq import _speedups
+from pocketmq.broker.handlers.usual_sends import UsualLane, UsualSends
 from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.state.counters import Counter
 from pocketmq.message.properties import encode_properties
 from pocketmq.net import Connection
-from pocketmq.net.connection import Take
+from pocketmq.net.rounds import Read, Take
 from pocketmq.net.turns import TakeTurn, TurnTransport
 from pocketmq.protocol.command import WIRE_VERSION
 from pocketmq.protocol.framing import encode_frame, frame_to_command, parse_frames
 from pocketmq.protocol.replies import SendReplies
 from pocketmq.store import MessageStore
-
-Taken = tuple[int, "bytes | None"]
 
 _HAS_LEAF: Final = _speedups.has("sends")
 
@@ -38,18 +40,17 @@ if _HAS_LEAF or TYPE_CHECKING:
 
 
 class Lanes:
-    """The open topics as the leaf wants them; without the leaf there are none."""
+    """The open topics as the leaf, or its twin, wants them."""
 
     def __init__(self, store: MessageStore) -> None:
         self._store = store
-        self.by_name: dict[bytes, Lane] = {}
+        self.by_name: dict[bytes, Any] = {}
 
     def open(self, name: str, queue_count: int, counter: Counter) -> None:
         """Let plain sends to this topic pass."""
-        if not _HAS_LEAF:
-            return
         topic = self._store.topic_queues(name)
-        self.by_name[topic.name_bytes] = Lane(
+        make = Lane if _HAS_LEAF else UsualLane
+        self.by_name[topic.name_bytes] = make(
             queue_count, topic.magic, topic.name_bytes, topic.next_offsets, counter
         )
 
@@ -59,7 +60,8 @@ class Lanes:
 
 
 class PlainSendHandler:
-    """Takes plain sends out of what comes. `take` and `take_turn` are None without the leaf.
+    """Takes plain sends out of what comes. `take_turn` is None without the leaf, and both are where
+    each record needs a checksum of its properties.
 
     `own` are the properties this broker adds to each message.
     """
@@ -79,34 +81,53 @@ class PlainSendHandler:
         self._flush = flush
         self.take: Take | None = None
         self.take_turn: TakeTurn | None = None
-        if not _HAS_LEAF or not store.appends_directly:
+        if not store.appends_directly:
             return
-        self._leaf = PlainSends(
+        suffix = encode_properties(own).encode()
+        take = self._take_singly if _HAS_LEAF else self._take
+        self.take = partial(self._take_durably, take) if flush.is_sync else take
+        if not _HAS_LEAF:
+            self._write = UsualSends(
+                lanes.by_name,
+                replies.store_host,
+                suffix,
+                replies.tails[0],
+                WIRE_VERSION,
+                flush.is_sync,
+                frame_bytes_max,
+                store.note,
+            ).take
+            return
+        leaf = PlainSends(
             lanes.by_name,
             replies.store_host,
-            encode_properties(own).encode(),
+            suffix,
             *replies.tails,
             WIRE_VERSION,
             flush.is_sync,
             frame_bytes_max,
         )
-        if flush.is_sync:
-            self.take = self._take_durably
-            self.take_turn = self._take_turn_durably
-        else:
-            self.take = self._take
-            self.take_turn = self._take_turn
+        self._write_one = leaf.take
+        self._write_turn = leaf.take_turn
+        self.take_turn = self._take_turn_durably if flush.is_sync else self._take_turn
 
-    def _take(self, connection: Connection, data: bytes) -> Taken:
-        """Serve the plain sends at the beginning of a read."""
-        position, _, answers = self._append(self._leaf.take, data, connection.peer_packed, b"")
-        if position and not self._dispatch.is_scheduled:
+    def _take(self, reads: Sequence[Read]) -> None:
+        """Serve the plain sends at the beginning of each of these reads."""
+        if self._append(self._write, reads, b"", b"")[1] and not self._dispatch.is_scheduled:
             self._dispatch.wake()
-        return position, answers
+
+    def _take_singly(self, reads: Sequence[Read]) -> None:
+        """As `_take`, for the leaf, which reads bytes."""
+        for read in reads:
+            read.taken, read.frames, read.answers = self._append(
+                self._write_one, read.data, read.connection.peer_packed, b""
+            )
+            if read.frames and not self._dispatch.is_scheduled:
+                self._dispatch.wake()
 
     def _take_turn(self, arrivals: Arrivals[TurnTransport]) -> None:
         """Serve the plain sends at the beginning of each of these reads."""
-        _, count, _ = self._append(self._leaf.take_turn, arrivals, b"", b"")
+        _, count, _ = self._append(self._write_turn, arrivals, b"", b"")
         if count and not self._dispatch.is_scheduled:
             self._dispatch.wake()
 
@@ -120,17 +141,15 @@ class PlainSendHandler:
             assert isinstance(connection, Connection), "only connections have lanes"
             self._flush.hold_many(count, connection, with_code, answers)
 
-    def _take_durably(self, connection: Connection, data: bytes) -> Taken:
-        """As `_take`; the answers wait for the disk."""
+    def _take_durably(self, take: Take, reads: Sequence[Read]) -> None:
+        """As `take` does; the answers wait for the disk."""
         if self._flush.is_full:
-            return 0, None
-        position, count, answers = self._append(self._leaf.take, data, connection.peer_packed, b"")
-        if position:
-            if not self._dispatch.is_scheduled:
-                self._dispatch.wake()
-            if answers:
-                self._flush.hold_many(count, connection, with_code, answers)
-        return position, None
+            return
+        take(reads)
+        for read in reads:
+            if read.answers:
+                self._flush.hold_many(read.frames, read.connection, with_code, read.answers)
+                read.answers = b""
 
 
 def with_code(answers: bytes, code: int) -> bytes:

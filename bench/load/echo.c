@@ -5,7 +5,9 @@
  *     echo [--port PORT] [--cpu CORE]     prints "listening on PORT" and serves until it is killed
  *
  * A send is answered with a send answer, a pull with 32 stored messages of about 1.2 KiB; only the
- * opaque changes. */
+ * opaque changes. The messages of pulls lie in memory as those of a topic with eight queues lie in a
+ * broker's log: one behind the other, each pull takes every eighth, and goes on where the last one of
+ * its queue stopped. So many bytes are in no cache of the processor, for nobody. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +15,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -27,17 +30,17 @@ enum {
     PARTS_MAX = 512,
     EVENTS_MAX = 256,
     PULL_MESSAGES = 32,
+    QUEUES = 8,
     RECORD_BODY = 1024,
-    BODY_ROOM = PULL_MESSAGES * 2048
+    RECORD_ROOM = 2048,
+    LOG_RECORDS = 32000 /* as many as the runner puts into the brokers' topic */
 };
 
-/* A canned answer: its frame without body, where the opaque goes, and the body that follows it on
- * the wire. */
+/* A canned answer: its frame without body, where the opaque goes, and whether records follow. */
 struct answer {
     uint8_t frame[ANSWER_ROOM];
     size_t length, opaque_at;
-    const uint8_t *body;
-    size_t body_length;
+    bool has_records;
 };
 
 struct connection {
@@ -48,7 +51,9 @@ struct connection {
 };
 
 static struct answer send_answers[2], pull_answers[2];
-static uint8_t pull_body[BODY_ROOM];
+static uint8_t *records;
+static size_t record_length;
+static unsigned next_record[QUEUES], next_queue;
 static int epoll;
 
 static void fail(const char *what) {
@@ -60,14 +65,17 @@ static void put_zeros(struct builder *b, size_t n) {
     while (n-- > 0) put_bytes(b, "", 1);
 }
 
-/* 32 records in the stored form, with the properties that a broker adds. */
-static size_t build_pull_body(void) {
-    struct builder b = {pull_body, 0, sizeof pull_body};
+/* Records in the stored form, with the properties that a broker adds. */
+static void build_records(void) {
+    size_t room = (size_t)LOG_RECORDS * RECORD_ROOM;
+    records = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (records == MAP_FAILED) fail("memory");
+    struct builder b = {records, 0, room};
     static const char properties[] =
         "MSG_REGION\1DefaultRegion\2UNIQ_KEY\1"
         "7F00000104D22F2A0000000000000000\2CLUSTER\1DefaultCluster\2"
         "TAGS\1TagA\2KEYS\1order-1000000000\2WAIT\1true\2TRACE_ON\1true\2";
-    for (int i = 0; i < PULL_MESSAGES; i++) {
+    for (int i = 0; i < LOG_RECORDS; i++) {
         size_t start = b.length;
         uint8_t word[4], byte;
         put_zeros(&b, 4);
@@ -85,9 +93,10 @@ static size_t build_pull_body(void) {
         store_u16(word, (uint16_t)(sizeof properties - 1));
         put_bytes(&b, word, 2);
         put_bytes(&b, properties, sizeof properties - 1);
-        store_u32(pull_body + start, (uint32_t)(b.length - start));
+        record_length = b.length - start;
+        store_u32(records + start, (uint32_t)record_length);
     }
-    return b.length;
+    for (unsigned q = 0; q < QUEUES; q++) next_record[q] = q;
 }
 
 static void build_answer(struct answer *a, int kind, const char *remark, const char *const *fields,
@@ -122,8 +131,7 @@ static void build_answer(struct answer *a, int kind, const char *remark, const c
     store_u32(b.bytes, (uint32_t)(b.length - 4 + body_length));
     store_u32(b.bytes + 4, (uint32_t)(b.length - 8) | (uint32_t)kind << 24);
     a->length = b.length;
-    a->body = pull_body;
-    a->body_length = body_length;
+    a->has_records = body_length > 0;
 }
 
 static void build_answers(void) {
@@ -153,10 +161,10 @@ static void build_answers(void) {
                                         "topicSysFlag",
                                         "0",
                                         NULL};
-    size_t body_length = build_pull_body();
+    build_records();
     for (int kind = HEADER_JSON; kind <= HEADER_BINARY; kind++) {
         build_answer(&send_answers[kind], kind, "", sent, 0);
-        build_answer(&pull_answers[kind], kind, "FOUND", found, body_length);
+        build_answer(&pull_answers[kind], kind, "FOUND", found, PULL_MESSAGES * record_length);
     }
 }
 
@@ -211,6 +219,15 @@ static bool write_batch(struct connection *c) {
     return true;
 }
 
+/* The next records of the next queue, where they lie. */
+static void add_records(void) {
+    unsigned *next = &next_record[next_queue];
+    if (*next + PULL_MESSAGES * QUEUES > LOG_RECORDS) *next = next_queue;
+    for (int i = 0; i < PULL_MESSAGES; i++, *next += QUEUES)
+        batch.parts[batch.count++] = (struct iovec){records + *next * record_length, record_length};
+    if (++next_queue == QUEUES) next_queue = 0;
+}
+
 static void add_answer(const struct answer *a, const uint8_t *opaque, size_t opaque_length) {
     uint8_t *at = batch.bytes + batch.length;
     struct iovec *last = batch.count ? &batch.parts[batch.count - 1] : NULL;
@@ -219,8 +236,7 @@ static void add_answer(const struct answer *a, const uint8_t *opaque, size_t opa
     batch.length += a->length;
     if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == at) last->iov_len += a->length;
     else batch.parts[batch.count++] = (struct iovec){at, a->length};
-    if (a->body_length)
-        batch.parts[batch.count++] = (struct iovec){(void *)(uintptr_t)a->body, a->body_length};
+    if (a->has_records) add_records();
 }
 
 static bool answer(const uint8_t *frame) {
@@ -254,7 +270,7 @@ static bool serve(struct connection *c) {
         size_t length = 4 + (size_t)load_u32(c->in + at);
         if (length > READ_ROOM || length < 30) return false;
         if (length > c->in_length - at) break;
-        if (batch.count + 2 > PARTS_MAX || batch.length + ANSWER_ROOM > sizeof batch.bytes)
+        if (batch.count + 1 + PULL_MESSAGES > PARTS_MAX || batch.length + ANSWER_ROOM > sizeof batch.bytes)
             if (!write_batch(c)) return false;
         if (!answer(c->in + at)) return false;
         at += length;

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fuzz.mutation import mutate
 from fuzz.sends import mutate_send
 from pocketmq import _speedups
+from pocketmq.broker.state.counters import Counter
 from pocketmq.message.record import MAGIC_V1, write_record_plain
 from pocketmq.protocol import framing
 from pocketmq.protocol.command import JSON, ROCKETMQ, WIRE_VERSION, Command
@@ -81,18 +82,26 @@ def bytes_taken(data: bytes) -> int:
     """Return how much the leaf takes. Raise AssertionError when it differs from its twins."""
     log, queue, records = _stored()
 
-    def find(topic: str, queue_id: int, offset: int) -> tuple[Any, ...] | None:
+    def find(topic: str, queue_id: int, offset: int) -> tuple[Any, Any, Any] | None:
         assert (topic, queue_id) == (_TOPIC, 0)
         if not 0 <= offset < _MESSAGES:
             return None
-        return queue, offset * ENTRY_BYTES, len(queue), log, 0, 0, _MESSAGES, 0
+        return _Queue(), _File(queue), _File(log)
 
+    places: dict[int, int] = {}
+    counter = Counter()
     lanes = {
-        lane_key(code, 0, _GROUP, _TOPIC, "*", kind): PullLane(_GROUP, _TOPIC, 0, None, None)
+        lane_key(code, 0, _GROUP, _TOPIC, "*", kind): PullLane(
+            _GROUP, _TOPIC, 0, None, None, places, counter
+        )
         for code in _CODES
         for kind in ("TAG", None)
     }
-    leaf = PullLanes(lanes, find, _FRAME_BYTES_MAX, 0, WIRE_VERSION)
+    bounds = (_COUNT_MAX, _COUNT_MAX, _FAR, _COUNT_MAX, _FAR)
+    leaf = PullLanes(
+        lanes, lambda: (0, len(log), 0, 0), find, bounds, _MESSAGES, _MESSAGES, _FRAME_BYTES_MAX,
+        0, WIRE_VERSION,
+    )  # fmt: skip
     near, far = socket.socketpair()
     with near, far:
         near.setblocking(False)
@@ -100,8 +109,7 @@ def bytes_taken(data: bytes) -> int:
         near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ANSWERS_BYTES_MAX)
         arrivals: Arrivals[None] = Arrivals()
         arrivals.add(Seat(None, near.fileno(), [], b"12345678"), data)
-        bounds = (_COUNT_MAX, _COUNT_MAX, _FAR, _COUNT_MAX, _FAR)
-        used = leaf.take_turn(arrivals, (0, len(log), 0, 0, _MESSAGES, _MESSAGES), bounds)
+        served = leaf.take_turn(arrivals)
         left = arrivals.finish()
         said = _received(far)
     taken = len(data)
@@ -112,8 +120,30 @@ def bytes_taken(data: bytes) -> int:
     frames, consumed = framing.parse_frames(data[:taken], _FRAME_BYTES_MAX)
     assert consumed == taken
     assert said == b"".join(_answer(frame, records) for frame in frames)
-    assert sum(lane.pulls for lane in used) == len(frames)
+    pulls, messages, size, _ = served or (0, 0, 0, [])
+    assert pulls == len(frames)
+    assert (messages, size) == (counter.messages, counter.bytes)
+    assert bool(places) == (pulls > 0)
     return taken
+
+
+class _Queue:
+    """What the leaf asks of a queue."""
+
+    end = _MESSAGES
+
+    def min_offset(self, log_min: int) -> int:
+        return log_min
+
+
+class _File:
+    """What the leaf asks of a mapped file."""
+
+    start = 0
+    used = False
+
+    def __init__(self, data: bytearray) -> None:
+        self.data = data
 
 
 def _received(far: socket.socket) -> bytes:

@@ -22,9 +22,11 @@ from pocketmq.broker.config import PullConfig
 from pocketmq.net import Address, Connection
 from pocketmq.net.connection import Service
 from pocketmq.protocol.bodies.topic_config import TopicConfig
+from pocketmq.protocol.codes import RequestCode
 from pocketmq.protocol.command import Command
 from pocketmq.protocol.framing import encode_frame, parse_frames
-from pocketmq.store.config import ReadConfig
+from pocketmq.store.config import LogConfig, QueueConfig, ReadConfig
+from pocketmq.store.consume_queue import ENTRY_BYTES
 
 if _speedups.has("arrivals") or TYPE_CHECKING:
     from pocketmq._speedups.arrivals import Arrivals, Seat
@@ -164,22 +166,33 @@ class Stage:
             [
                 (name, counter.messages, counter.bytes)
                 for name, counter in sorted(tables.statistics._pairs.items())
+                if counter.messages
             ],
             tables.statistics._found,
         )
 
     def forget(self) -> None:
-        """Forget what `told` tells."""
+        """Forget what `told` tells; lanes stay open, so what they hold is emptied."""
         tables = self.app.running.tables
         tables.offsets._committed.clear()
-        tables.offsets._pulled.clear()
-        tables.statistics._pairs.clear()
+        for places in tables.offsets._pulled.values():
+            places.clear()
+        for counter in tables.statistics._pairs.values():
+            counter.messages = counter.bytes = 0
         tables.statistics._found = 0
 
 
 @asynccontextmanager
-async def staged(directory: Path, **reading: int) -> AsyncIterator[Stage]:
+async def staged(
+    directory: Path, small_files: bool = False, **reading: int
+) -> AsyncIterator[Stage]:
     store = replace(broker_config(directory).store, reading=replace(ReadConfig(), **reading))
+    if small_files:
+        store = replace(
+            store,
+            log=LogConfig(file_bytes=16 * 1024, warm_up=False),
+            queues=QueueConfig(file_bytes=10 * ENTRY_BYTES),
+        )
     groups: dict[str, Any] = {"store": store, "pull": PullConfig(property_filter=True)}
     async with local_broker(directory, **groups) as app, connected(app, "client") as (peer,):
         app.running.tables.topics.put(TopicConfig("T", 3, 3))
@@ -310,6 +323,77 @@ async def test_lanes_close_when_a_group_or_a_topic_changes(tmp_path: Path) -> No
             stage.handled(request)
             tables.offsets.reset("readers", "T", 0, 5)
             assert stage.turn([(owner, request)]) == [(owner, request, b"")], "a reset waits"
+
+
+@pytest.mark.parametrize(
+    ("code", "fields"),
+    [
+        (RequestCode.DELETE_SUBSCRIPTIONGROUP, {"groupName": "readers", "cleanOffset": "true"}),
+        (RequestCode.DELETE_SUBSCRIPTIONGROUP, {"groupName": "readers"}),
+        (RequestCode.DELETE_TOPIC_IN_BROKER, {"topic": "T"}),
+    ],
+)
+async def test_what_is_noted_after_a_deletion_is_not_lost(
+    tmp_path: Path, code: int, fields: dict[str, str]
+) -> None:
+    request = frame(1, {**PLAIN, "offset": 2, "count": 3})
+    async with staged(tmp_path) as stage, connected(stage.app, "operator") as (peer,):
+        tables = stage.app.running.tables
+        with owners(1) as (owner,):
+            for _ in range(2):
+                stage.handled(request)
+                stage.handled(request)
+                assert stage.turn([(owner, request)]) == []
+                assert (await peer.call(code, fields)).code == 0
+                assert tables.statistics.figures("GROUP_GET_NUMS", "T@readers") is None
+                assert stage.turn([(owner, request)]) == [(owner, request, b"")]
+                if tables.topics.find("T") is None:
+                    tables.topics.put(TopicConfig("T", 3, 3))
+                    for number in range(MESSAGES):
+                        await send(peer, number, 0)
+                    stage.app.running.dispatch.drain()
+            stage.handled(request)
+            stage.handled(request)
+            owner.received()
+            assert stage.turn([(owner, request)]) == []
+            assert owner.received() == stage.handled(request)
+            assert tables.offsets.pulled("readers", "T", 0) == 5
+            counted = tables.statistics.figures("GROUP_GET_NUMS", "T@readers")
+            assert counted is not None
+            assert counted.stats_minute.sum == 12
+
+
+async def test_a_lane_finds_its_files_again_once_they_were_unmapped(tmp_path: Path) -> None:
+    requests = [frame(number, {**PLAIN, "offset": number}) for number in range(3)]
+    async with staged(tmp_path) as stage:
+        store = stage.app.running.store
+        with owners(1) as (owner,):
+            for request in requests:
+                stage.handled(request)
+                wanted = stage.handled(request)
+                assert stage.turn([(owner, request)]) == []
+                assert owner.received() == wanted
+                place = store.reader.place("T", 0, 0)
+                assert place is not None
+                _, entries, log = place
+                entries.release()
+                assert stage.turn([(owner, request)]) == []
+                assert owner.received() == wanted
+                assert entries.data is not None, "it was mapped again"
+                log.release()
+                assert stage.turn([(owner, request)]) == []
+                assert owner.received() == wanted
+
+
+async def test_a_lane_follows_its_queue_from_file_to_file(tmp_path: Path) -> None:
+    async with staged(tmp_path, small_files=True) as stage:
+        with owners(1) as (owner,):
+            for number in range(MESSAGES):
+                request = frame(number, {**PLAIN, "offset": number, "count": 1})
+                wanted = stage.handled(request)
+                left = stage.turn([(owner, request)])
+                assert left == ([] if number else [(owner, request, b"")])
+                assert owner.received() == (wanted if number else b"")
 
 
 async def test_old_records_are_bounded_as_in_the_handler(tmp_path: Path) -> None:

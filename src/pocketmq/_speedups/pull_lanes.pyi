@@ -7,10 +7,6 @@ class PullLane:
     group: str
     topic: str
     queue_id: int
-    pulls: int
-    messages: int
-    bytes: int
-    next_offset: int
     commit_offset: int
     def __init__(
         self,
@@ -19,22 +15,23 @@ class PullLane:
         queue_id: int,
         tag_hashes: frozenset[int] | None,
         accept: Callable[[memoryview], bool] | None,
+        places: dict[int, int],
+        counter: Any,
     ) -> None: ...
 
 class PullLanes:
     def __init__(
         self,
         by_key: dict[bytes, PullLane],
-        find: Callable[[str, int, int], tuple[Any, ...] | None],
+        reach: Callable[[], tuple[int, int, int, int]],
+        find: Callable[[str, int, int], tuple[Any, Any, Any] | None],
+        limits: tuple[int, int, int, int, int],
+        recent_entries: int,
+        entries_max: int,
         frame_bytes_max: int,
         broker_id: int,
         version: int,
     ) -> None: ...
-    def take_turn(
-        self,
-        arrivals: Arrivals[Any],
-        where: tuple[int, int, int, int, int, int],
-        limits: tuple[int, int, int, int, int],
-    ) -> list[PullLane]: ...
+    def take_turn(self, arrivals: Arrivals[Any]) -> tuple[int, int, int, list[PullLane]] | None: ...
 
 def lane_key(code: int, queue_id: int, *names: str | None) -> bytes: ...

@@ -16,7 +16,7 @@ from libc.string cimport memcmp, memcpy
 
 from .answers cimport PULL_HEAD_BYTES_MAX, PullHead, put_pull_head
 from .arrivals cimport ARRIVALS_MAX, Arrival, Arrivals, Seat
-from .big_endian cimport load16, load32
+from .big_endian cimport load16, load32, load64
 from .heads cimport Entry, Head, is_clean, read_binary, read_json
 from .hot_requests cimport PullAsk, read_pull
 from .pages cimport resident
@@ -47,46 +47,102 @@ cdef struct Answer:
 cdef class PullLane:
     """One group's pulls of one queue for the same messages.
 
-    After a turn `pulls`, `messages`, `bytes`, `next_offset` and `commit_offset` (-1: none) tell
-    what was answered in it.
+    `places` is the offset table's own dict of where the group's next pulls start, `counter` has
+    the fields `messages` and `bytes`: what is answered in a turn is noted there at its end. Then
+    `commit_offset` tells what the group wants to be committed, -1 for nothing.
     """
 
     cdef readonly str group
     cdef readonly str topic
     cdef readonly int64_t queue_id
-    cdef readonly int64_t pulls
-    cdef readonly int64_t messages
-    cdef readonly int64_t bytes
-    cdef readonly int64_t next_offset
     cdef readonly int64_t commit_offset
     cdef Choice choice
-    # Where the queue is, within one turn.
-    cdef object entries
-    cdef object log
-    cdef int64_t place_offset, position, last, log_start, first, end
+    cdef dict places
+    cdef object counter
+    # Where the last pull was. Files may be unmapped between turns; then they are looked for again.
+    cdef object queue, entry_file, log_file
+    # What is known of that place within one turn.
+    cdef object entries, log
+    cdef const uint8_t* entries_p
+    cdef const uint8_t* log_p
+    cdef Py_ssize_t entries_size, log_size
+    cdef int64_t entries_start, log_start, first, end
+    # What was answered in this turn.
+    cdef bint is_used
+    cdef int64_t pulls, messages, bytes, next_offset
 
-    def __init__(self, str group, str topic, int64_t queue_id, tag_hashes, accept):
+    def __init__(
+        self, str group, str topic, int64_t queue_id, tag_hashes, accept, dict places, counter
+    ):
         self.group = group
         self.topic = topic
         self.queue_id = queue_id
         self.choice = Choice(tag_hashes, accept)
+        self.places = places
+        self.counter = counter
+
+    cdef bint open(self, int64_t log_min) except -1:
+        """Begin a turn where the last pull was; False when that is nowhere, or not mapped."""
+        if self.queue is None:
+            return False
+        self.first = self.queue.min_offset(log_min)
+        self.end = self.queue.end
+        self.entries = self.entry_file.data
+        self.log = self.log_file.data
+        if self.entries is None or self.log is None:
+            self.entries = self.log = None
+            return False
+        self.entry_file.used = True
+        self.entries_start = self.entry_file.start
+        self.log_start = self.log_file.start
+        self.entries_p = start_of(self.entries, &self.entries_size)
+        self.log_p = start_of(self.log, &self.log_size)
+        return True
+
+    cdef bint reaches(self, int64_t queue_offset) noexcept:
+        """Whether the entry of this offset is at hand, and the file that it leads to."""
+        cdef Py_ssize_t at
+        cdef int64_t log_offset
+        if self.entries is None or not self.first <= queue_offset < self.end:
+            return False
+        at = queue_offset * ENTRY_BYTES - self.entries_start
+        if at < 0 or at + ENTRY_BYTES > self.entries_size:
+            return False
+        log_offset = load64(self.entries_p + at)
+        return self.log_start <= log_offset < self.log_start + self.log_size
+
+    cdef int note(self) except -1:
+        """Note what was answered."""
+        self.places[self.queue_id] = self.next_offset
+        self.counter.messages += self.messages
+        self.counter.bytes += self.bytes
+        return 0
+
+    cdef void close(self) noexcept:
+        """End a turn: a reference would keep a file mapped."""
+        self.is_used = False
+        self.entries = self.log = None
 
 
 cdef class PullLanes:
     """Answers the plain pulls at the beginning of reads.
 
-    `by_key` holds the lanes by the key that `lane_key` makes, and may change between turns;
-    `find(topic, queue id, queue offset)` is `Reader.place`.
+    `by_key` holds the lanes by the key that `lane_key` makes, and may change between turns; `reach`
+    and `find` are `Reader.reach` and `Reader.place`. `limits` are as for `answer_pull`. Of a
+    queue's newest entries so many are in memory for sure; a filter passes `entries_max` at most.
     """
 
     cdef dict by_key
-    cdef object find
+    cdef object reach, find
     cdef Py_ssize_t frame_bytes_max
     cdef int64_t broker_id
     cdef int version
     cdef list used
     cdef list held
     cdef int64_t recent_entries, entries_max
+    cdef Bounds bounds
+    cdef Search search
+    cdef bint knows_reach
     # The answers of a turn; those of arrival i are from `first[i]` up to `first[i + 1]`.
     cdef Py_ssize_t first[ARRIVALS_MAX + 1]
     cdef Answer* answers
@@ -94,9 +150,19 @@ cdef class PullLanes:
     cdef Piece* pieces
     cdef Py_ssize_t piece_count, pieces_room
 
-    def __init__(self, dict by_key, find, Py_ssize_t frame_bytes_max, int64_t broker_id, int version):
+    def __init__(
+        self, dict by_key, reach, find, tuple limits, int64_t recent_entries, int64_t entries_max,
+        Py_ssize_t frame_bytes_max, int64_t broker_id, int version,
+    ):
         self.by_key = by_key
+        self.reach = reach
         self.find = find
+        (
+            self.bounds.count_max, self.bounds.count_recent, self.bounds.bytes_recent,
+            self.bounds.count_old, self.bounds.bytes_old,
+        ) = limits
+        self.recent_entries = recent_entries
+        self.entries_max = entries_max
         self.frame_bytes_max = frame_bytes_max
         self.broker_id = broker_id
         self.version = version
@@ -107,48 +173,58 @@ cdef class PullLanes:
         free(self.answers)
         free(self.pieces)
 
-    def take_turn(self, Arrivals arrivals, tuple where, tuple limits):
+    def take_turn(self, Arrivals arrivals):
         """Answer what is plain of the arrivals that have no answers to write before.
 
-        `where` is (first log offset kept, log end, recent from, hot from, how many of a queue's
-        newest entries are in memory for sure, how many entries a filter passes at most), `limits`
-        as for `answer_pull`. Return the lanes that were used.
+        Return (pulls answered, their messages, bytes of these, lanes with offsets to commit), or
+        None when there was none.
 
         All is looked up before the first answer goes out: answers right behind one another find
         their client awake.
         """
-        cdef list used
-        cdef Search search
-        cdef Bounds bounds
         cdef Arrival* arrival
         cdef Py_ssize_t i
-        cdef PullLane lane
-        (
-            search.log_min, search.log_end, search.recent_from, search.hot_from,
-            self.recent_entries, self.entries_max,
-        ) = where
-        (
-            bounds.count_max, bounds.count_recent, bounds.bytes_recent, bounds.count_old,
-            bounds.bytes_old,
-        ) = limits
         self.answer_count = self.piece_count = 0
+        self.knows_reach = False
         try:
             for i in range(arrivals.count):
                 arrival = &arrivals.items[i]
                 self.first[i] = self.answer_count
                 if self.may_serve(arrival):
-                    self.prepare_all(arrival, &search, &bounds)
+                    self.prepare_all(arrival)
+            if self.answer_count == 0:
+                return None
             self.first[arrivals.count] = self.answer_count
             for i in range(arrivals.count):
                 if self.first[i] < self.first[i + 1]:
                     self.send(&arrivals.items[i], self.first[i], self.first[i + 1])
+            return self.note()
         finally:
-            used, self.used = self.used, []
-            for lane in used:
-                # A reference would keep a file mapped.
-                lane.entries = lane.log = None
-            self.held.clear()
-        return used
+            if self.used:
+                self.close()
+
+    cdef tuple note(self):
+        """Let the lanes note what was answered, and sum it up."""
+        cdef int64_t messages = 0, total = 0
+        cdef list committing = []
+        cdef PullLane lane
+        for lane in self.used:
+            if lane.pulls == 0:
+                continue
+            lane.note()
+            messages += lane.messages
+            total += lane.bytes
+            if lane.commit_offset >= 0:
+                committing.append(lane)
+        return self.answer_count, messages, total, committing
+
+    cdef int close(self) except -1:
+        cdef PullLane lane
+        for lane in self.used:
+            lane.close()
+        self.used.clear()
+        self.held.clear()
+        return 0
 
     cdef bint may_serve(self, const Arrival* arrival) noexcept:
         cdef Seat seat = <Seat>arrival.seat
@@ -157,23 +233,17 @@ cdef class PullLanes:
             and PyList_GET_SIZE(seat.kept) == 0
         )
 
-    cdef int prepare_all(
-        self, Arrival* arrival, Search* search, const Bounds* bounds,
-    ) except -1:
+    cdef int prepare_all(self, Arrival* arrival) except -1:
         """Prepare the answers to the plain pulls that one arrival goes on with."""
         cdef Py_ssize_t length
         while arrival.taken < arrival.size and self.answer_count < ANSWERS_MAX:
-            length = self.prepare(
-                arrival.p + arrival.taken, arrival.size - arrival.taken, search, bounds
-            )
+            length = self.prepare(arrival.p + arrival.taken, arrival.size - arrival.taken)
             if length == 0:
                 break
             arrival.taken += length
         return 0
 
-    cdef Py_ssize_t prepare(
-        self, const uint8_t* p, Py_ssize_t size, Search* search, const Bounds* bounds,
-    ) except -1:
+    cdef Py_ssize_t prepare(self, const uint8_t* p, Py_ssize_t size) except -1:
         """Prepare the answer to the frame at `p`; return the frame's bytes, or 0 when it is left to
         `PullHandler`."""
         cdef Head head
@@ -182,8 +252,8 @@ cdef class PullLanes:
         cdef Py_ssize_t length = read_plain(p, size, self.frame_bytes_max, &head, &ask, &serialization)
         cdef uint8_t key[KEY_BYTES_MAX]
         cdef Py_ssize_t key_size
-        cdef Bounds narrowed = bounds[0]
-        cdef Py_buffer entries, log
+        cdef Search* search = &self.search
+        cdef Bounds narrowed = self.bounds
         cdef PullLane lane
         if length == 0:
             return 0
@@ -193,31 +263,22 @@ cdef class PullLanes:
         lane = self.by_key.get(PyBytes_FromStringAndSize(<const char*>key, key_size))
         if lane is None or not self.aim(lane, ask.queue_offset):
             return 0
-        narrowed.count_max = min(max(ask.count, 1), bounds.count_max)
-        PyObject_GetBuffer(lane.entries, &entries, PyBUF_SIMPLE)
-        try:
-            PyObject_GetBuffer(lane.log, &log, PyBUF_SIMPLE)
-        except BaseException:
-            PyBuffer_Release(&entries)
-            raise
-        try:
-            search.entries = <const uint8_t*>entries.buf + lane.position
-            search.entries_bytes = min(
-                min(lane.last, entries.len) - lane.position,
-                max(self.entries_max, narrowed.count_max) * ENTRY_BYTES,
-            )
-            search.log = <const uint8_t*>log.buf
-            search.log_bytes = log.len
-            search.log_start = lane.log_start
-            if lane.end - ask.queue_offset > self.recent_entries:
-                if not resident(<size_t>search.entries, search.entries_bytes):
-                    return 0
-            if not lane.choice.search(search, &narrowed, lane.log):
+        narrowed.count_max = min(max(ask.count, 1), narrowed.count_max)
+        search.entries = lane.entries_p + (ask.queue_offset * ENTRY_BYTES - lane.entries_start)
+        search.entries_bytes = min(
+            min(lane.end * ENTRY_BYTES - lane.entries_start, lane.entries_size)
+            - (search.entries - lane.entries_p),
+            max(self.entries_max, narrowed.count_max) * ENTRY_BYTES,
+        )
+        search.log = lane.log_p
+        search.log_bytes = lane.log_size
+        search.log_start = lane.log_start
+        if lane.end - ask.queue_offset > self.recent_entries:
+            if not resident(<size_t>search.entries, search.entries_bytes):
                 return 0
-            self.put_answer(lane, serialization, <int>head.opaque, ask.queue_offset, search)
-        finally:
-            PyBuffer_Release(&entries)
-            PyBuffer_Release(&log)
+        if not lane.choice.search(search, &narrowed, lane.log):
+            return 0
+        self.put_answer(lane, serialization, <int>head.opaque, ask.queue_offset, search)
         lane.pulls += 1
         lane.messages += search.count
         lane.bytes += search.total
@@ -227,25 +288,32 @@ cdef class PullLanes:
         return length
 
     cdef bint aim(self, PullLane lane, int64_t queue_offset) except -1:
-        """Let the lane know where the entry of this offset is; False when it is nowhere at hand."""
-        cdef int64_t position
-        if lane.entries is not None:
-            position = lane.position + (queue_offset - lane.place_offset) * ENTRY_BYTES
-            if lane.first <= queue_offset < lane.end and 0 <= position < lane.last:
-                lane.place_offset = queue_offset
-                lane.position = position
-                return True
+        """Have the lane's files at hand for this offset; False when it is nowhere."""
+        if lane.reaches(queue_offset):
+            return True
+        if not self.knows_reach:
+            (
+                self.search.log_min, self.search.log_end, self.search.recent_from,
+                self.search.hot_from,
+            ) = self.reach()
+            self.knows_reach = True
+        if lane.entries is None and self.open(lane) and lane.reaches(queue_offset):
+            return True
         place = self.find(lane.topic, lane.queue_id, queue_offset)
         if place is None:
             return False
-        if lane.entries is None:
+        lane.queue, lane.entry_file, lane.log_file = place
+        return self.open(lane) and lane.reaches(queue_offset)
+
+    cdef bint open(self, PullLane lane) except -1:
+        """Open the lane where it is known to be, and keep its log mapped for this turn."""
+        if not lane.is_used:
+            lane.is_used = True
             self.used.append(lane)
             lane.pulls = lane.messages = lane.bytes = 0
             lane.commit_offset = -1
-        (
-            lane.entries, lane.position, lane.last, lane.log, lane.log_start, lane.first, lane.end, _,
-        ) = place
-        lane.place_offset = queue_offset
+        if not lane.open(self.search.log_min):
+            return False
         self.held.append(lane.log)
         return True
 
@@ -338,6 +406,15 @@ cdef class PullLanes:
             Py_INCREF(joined)
             arrival.unsent = <PyObject*>joined
         return 0
+
+
+cdef const uint8_t* start_of(data, Py_ssize_t* size) except NULL:
+    """Where these bytes lie, as long as `data` is kept."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    size[0] = view.len
+    PyBuffer_Release(&view)
+    return <const uint8_t*>view.buf
 
 
 cdef Py_ssize_t read_plain(

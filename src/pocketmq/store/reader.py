@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import mmap
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pocketmq.store.batch_consume_queue import BatchConsumeQueue
 from pocketmq.store.commit_log import CommitLog
 from pocketmq.store.config import ReadConfig
 from pocketmq.store.consume_queue import ENTRY_BYTES, ConsumeQueue
+from pocketmq.store.mapped_file import MappedFile
 from pocketmq.store.pull_scan import (
     EXTENT,
     PullLimits,
@@ -58,9 +58,8 @@ _PULL_BYTES_MAX = 128 * 1024 * 1024
 # -> (answer, entries passed, records, bytes of records), or None: see `_speedups/pulls.pyx`.
 DirectReader = Callable[..., "tuple[bytes, int, int, int] | None"]
 
-# (entries of a queue, position of the entry, end of the entries, the file of the log that the entry
-#  leads to, start of that file, first and end offset of the queue, address of the entries)
-Place = tuple[mmap.mmap, int, int, mmap.mmap, int, int, int, int]
+# (a queue, the file of an entry of it, the file of the log that this entry leads to), both mapped.
+Place = tuple[ConsumeQueue, MappedFile, MappedFile]
 
 RECENT_ENTRIES = 4096
 """The newest entries of a queue, which count as being in memory."""
@@ -183,21 +182,26 @@ class Reader:
         place = self.place(topic, queue_id, queue_offset)
         if place is None:
             return None
-        entries, position, last, log, start, first, end, address = place
-        last = min(last, position + max(self.entries_max, count_max) * ENTRY_BYTES)
-        if end - queue_offset > RECENT_ENTRIES and not residency.is_resident(
-            address + position, last - position
+        queue, file, log_file = place
+        position = queue_offset * ENTRY_BYTES - file.start
+        last = min(
+            file.size,
+            queue.end * ENTRY_BYTES - file.start,
+            position + max(self.entries_max, count_max) * ENTRY_BYTES,
+        )
+        if queue.end - queue_offset > RECENT_ENTRIES and not residency.is_resident(
+            file.address + position, last - position
         ):
             return None
         answered = write(
-            entries,
+            file.data,
             position,
             last,
             tag_hashes,
-            log,
-            (start, *self.reach()),
+            log_file.data,
+            (log_file.start, *self.reach()),
             (count_max, *self.bounds),
-            (queue_offset, first, end, *ask),
+            (queue_offset, queue.min_offset(self._log.min_offset), queue.end, *ask),
             accept,
         )
         if answered is None:
@@ -213,20 +217,16 @@ class Reader:
         queue = topic_queues.queues[queue_id]
         if queue is None or queue.is_batch:
             return None
-        first, end = queue.min_offset(self._log.min_offset), queue.end
-        if not first <= queue_offset < end:
+        if queue_offset < queue.min_offset(self._log.min_offset):
             return None
         piece = queue.piece(queue_offset)
         if piece is None:
             return None
-        file, position, last = piece
-        entries = file.data
-        assert entries is not None, "a piece is mapped"
-        (log_offset,) = LONG.unpack_from(entries, position)
-        log = self._log.file_at(log_offset)
-        if log is None or log.data is None:
-            return None
-        return entries, position, last, log.data, log.start, first, end, file.address
+        file, position, _ = piece
+        assert file.data is not None, "a piece is mapped"
+        (log_offset,) = LONG.unpack_from(file.data, position)
+        log_file = self._log.file_at(log_offset)
+        return None if log_file is None else (queue, file, log_file)
 
     def reach(self) -> tuple[int, int, int, int]:
         """The log offsets where it begins, ends, is recent from, and is in memory from."""

@@ -6,8 +6,9 @@ its frame to the socket without a Python object, its records straight from the l
 that find nothing, or anything out of the ordinary, take the way through `PullHandler`, which is the
 meaning of all this.
 
-A *lane* is one kind of pull of one queue. Lanes are closed when any topic or group changes; the
-next pull of their kind asks the gate again.
+A *lane* is one kind of pull of one queue. The leaf notes what a lane answered in what the tables
+of offsets and statistics keep for its group and topic. Lanes are closed when any topic or group
+changes, before these are removed; the next pull of their kind asks the gate again.
 """
 
 from __future__ import annotations
@@ -53,15 +54,22 @@ class PlainPulls:
         frame_bytes_max: int,
         broker_id: int,
     ) -> None:
-        self._store = store
         self._offsets = offsets
         self._statistics = statistics
-        self._config = config
         self.by_key: dict[bytes, PullLane] = {}
         self.available = _HAS_LEAF
         if _HAS_LEAF:
+            reader = store.reader
             self._leaf = PullLanes(
-                self.by_key, store.reader.place, frame_bytes_max, broker_id, WIRE_VERSION
+                self.by_key,
+                reader.reach,
+                reader.place,
+                (config.count_max, *reader.bounds),
+                RECENT_ENTRIES,
+                reader.entries_max,
+                frame_bytes_max,
+                broker_id,
+                WIRE_VERSION,
             )
         topics.changes.listen(self._close)
         groups.changes.listen(self._close)
@@ -82,29 +90,28 @@ class PlainPulls:
             return
         if len(self.by_key) >= LANES_MAX:
             self.by_key.clear()
-        self.by_key[key] = PullLane(group, topic, queue_id, tag_hashes, accept)
+        self.by_key[key] = PullLane(
+            group,
+            topic,
+            queue_id,
+            tag_hashes,
+            accept,
+            self._offsets.places(group, topic),
+            self._statistics.pair_counter(group, topic),
+        )
 
     def take_turn(self, arrivals: Arrivals[TurnTransport]) -> None:
         """Answer the plain pulls among what is left of a turn."""
         offsets = self._offsets
         if not self.by_key or offsets.has_resets:
             return
-        reader = self._store.reader
-        lanes = self._leaf.take_turn(
-            arrivals,
-            (*reader.reach(), RECENT_ENTRIES, reader.entries_max),
-            (self._config.count_max, *reader.bounds),
-        )
-        for lane in lanes:
-            if lane.pulls:
-                self._note(lane)
-
-    def _note(self, lane: PullLane) -> None:
-        group, topic, queue_id = lane.group, lane.topic, lane.queue_id
-        if lane.commit_offset >= 0:
-            self._offsets.commit(group, topic, queue_id, lane.commit_offset)
-        self._offsets.note_pull(group, topic, queue_id, lane.next_offset)
-        self._statistics.get(group, topic, lane.messages, lane.bytes, lane.pulls)
+        served = self._leaf.take_turn(arrivals)
+        if served is None:
+            return
+        pulls, messages, size, committing = served
+        self._statistics.got(messages, size, pulls)
+        for lane in committing:
+            offsets.commit(lane.group, lane.topic, lane.queue_id, lane.commit_offset)
 
     def _close(self, names: Iterable[str]) -> None:
         self.by_key.clear()

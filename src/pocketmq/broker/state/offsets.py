@@ -141,11 +141,18 @@ class OffsetTable:
 
     def note_pull(self, group: str, topic: str, queue_id: int, next_offset: int) -> None:
         """Remember where a group's next pull will start."""
+        self.places(group, topic)[queue_id] = next_offset
+
+    def places(self, group: str, topic: str) -> dict[int, int]:
+        """Where a group's next pulls will start, for who notes them again and again.
+
+        It is valid until the group or the topic is removed.
+        """
         key = (group, topic)
         queues = self._pulled.get(key)
         if queues is None:
             queues = self._pulled[key] = {}
-        queues[queue_id] = next_offset
+        return queues
 
     def pulled(self, group: str, topic: str, queue_id: int) -> int | None:
         """Where a group's next pull will start, as far as this process has seen."""

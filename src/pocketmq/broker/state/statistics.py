@@ -103,11 +103,22 @@ class Statistics:
         counter.messages += count
         counter.bytes += size
 
-    def get(self, group: str, topic: str, count: int, size: int, pulls: int = 1) -> None:
-        """`count` messages of `size` bytes in all left for a group, in so many pulls."""
-        counter = self._pairs.get((group, topic)) or self._new(self._pairs, (group, topic))
+    def pair_counter(self, group: str, topic: str) -> Counter:
+        """The counter of messages that left for a group, for who adds to it again and again.
+
+        It is valid until the group or the topic is removed. `got` has to be told as well.
+        """
+        return self._pairs.get((group, topic)) or self._new(self._pairs, (group, topic))
+
+    def get(self, group: str, topic: str, count: int, size: int) -> None:
+        """`count` messages of `size` bytes in all left for a group."""
+        counter = self.pair_counter(group, topic)
         counter.messages += count
         counter.bytes += size
+        self.got(count, size, 1)
+
+    def got(self, count: int, size: int, pulls: int) -> None:
+        """`count` messages of `size` bytes in all left, in so many pulls."""
         self._got.messages += count
         self._got.bytes += size
         self._found += pulls

@@ -27,6 +27,7 @@ cdef struct Head:
     Py_ssize_t remark_size
     bint remark_escaped
     int count
+    bint ascii          # every byte that texts may be made of; when it is false some may be ASCII
     Entry entries[ENTRIES_MAX]
 
 

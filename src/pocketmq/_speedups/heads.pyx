@@ -76,6 +76,8 @@ cdef bint is_clean(const Head* head, const Entry* escapes) noexcept:
         entry = &head.entries[i]
         if entry.escaped and entry != escapes:
             return False
+        if head.ascii:
+            continue
         if not is_text(entry.key, entry.key_size) or not is_text(entry.value, entry.value_size):
             return False
     return True
@@ -200,6 +202,7 @@ cdef bint read_binary(const uint8_t* p, const uint8_t* end, Head* head) noexcept
     if <Py_ssize_t>length > end - p:
         return False
     stop = p + length
+    head.ascii = pq_is_ascii(p, length)
     head.count = 0
     while p < stop:
         if stop - p < 2:
@@ -284,6 +287,7 @@ cdef bint read_json(const uint8_t* p, const uint8_t* end, Head* head) noexcept n
     head.remark = NULL
     head.remark_size = 0
     head.count = 0
+    head.ascii = pq_is_ascii(p, end - p)
     p = blank(p, end)
     if p >= end or p[0] != 123:
         return False
@@ -297,7 +301,7 @@ cdef bint read_json(const uint8_t* p, const uint8_t* end, Head* head) noexcept n
         if p == NULL or escaped:
             return False
         key_size = p - key
-        if not pq_is_ascii(key, key_size):
+        if not head.ascii and not pq_is_ascii(key, key_size):
             return False
         p = blank(p + 1, end)
         if p >= end or p[0] != 58:

@@ -84,6 +84,8 @@ class IndexFile:
         data = self.file.map()
         wanted = (len(keys) - first) // KEY_ENTRY.size
         count = self.next_number
+        if count >= self.entries:
+            return first
         needed = self._entries_at + min(count + wanted, self.entries) * ENTRY_BYTES
         if needed > self.file.reserved:
             self.file.reserve(needed, _RESERVE_STEP_BYTES)

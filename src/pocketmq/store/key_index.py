@@ -47,10 +47,9 @@ class KeyIndex:
 
     def put(self, keys: bytes) -> None:
         """Put packed keys; see scan.py. Raise StoreFull."""
-        at = 0
+        at = self.files[-1].put(keys, 0) if self.files else 0
         while at < len(keys):
-            if not self.files or self.files[-1].is_full:
-                self._grow()
+            self._grow()
             at = self.files[-1].put(keys, at)
 
     def _grow(self) -> None:

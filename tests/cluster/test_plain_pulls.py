@@ -396,6 +396,28 @@ async def test_a_lane_follows_its_queue_from_file_to_file(tmp_path: Path) -> Non
                 assert owner.received() == (wanted if number else b"")
 
 
+async def test_a_lane_knows_of_messages_that_were_deleted_or_hidden(tmp_path: Path) -> None:
+    early, late = (frame(n, {**PLAIN, "offset": n, "count": 1}) for n in (0, MESSAGES - 1))
+    async with staged(tmp_path, small_files=True) as stage:
+        store = stage.app.running.store
+        for request in (early, late):
+            stage.handled(request)
+            stage.handled(request)
+        with owners(1) as (owner,):
+            assert stage.turn([(owner, early)]) == []
+            owner.received()
+            store.flush_log()
+            far = stage.app.running.clock.now_ms() + 1000 * 24 * 3600 * 1000
+            assert store.retain(far, at_once=True).log_files > 0
+            assert stage.turn([(owner, early)]) == [(owner, early, b"")]
+            assert store.queue_offsets("T", 0)[0] > 0
+            for _ in range(2):
+                assert stage.turn([(owner, late)]) == []
+                assert owner.received() == stage.handled(late), "with the new first offset"
+            store.hide_before("T", 0, MESSAGES)
+            assert stage.turn([(owner, late)]) == [(owner, late, b"")]
+
+
 async def test_old_records_are_bounded_as_in_the_handler(tmp_path: Path) -> None:
     requests = [frame(number, {**PLAIN, "offset": number}) for number in range(0, 40, 7)]
     async with staged(tmp_path, memory_ratio_percent=0, count_on_disk_max=3, hot_bytes=1) as stage:

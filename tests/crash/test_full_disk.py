@@ -49,6 +49,32 @@ print("alive")
 again.close()
 """
 
+TURN = """
+import os
+import sys
+from pathlib import Path
+from pocketmq.errors import StoreFull
+from pocketmq.store.timer.wheel import SLOTS, Slot, TimerWheel
+disk = Path(sys.argv[1])
+wheel = TimerWheel(disk / "wheel", 1000)
+wheel.open()
+wheel.put(0, Slot(7, 8, 9))
+wheel.close()
+wheel.open()
+try:
+    (disk / "ballast").write_bytes(bytes(16 << 20))
+except OSError:
+    pass
+for moment_ms in range(0, SLOTS * 1000, 1000):
+    assert (wheel.slot(moment_ms) is None) == (moment_ms > 0)
+    wheel.after(moment_ms, moment_ms + 100_000)
+assert list(wheel.slots(-1)) == [] and wheel.slot(0) == Slot(7, 8, 9)
+try:
+    wheel.put(SLOTS * 500, Slot(1, 2, 3))
+except StoreFull:
+    print("alive")
+"""
+
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
@@ -65,9 +91,20 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_store_survives_a_full_disk_and_goes_on_when_there_is_room(tiny_disk: Path) -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", FILL, str(tiny_disk)], capture_output=True, text=True, check=False
+def run_there(script: str, disk: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script, str(disk)], capture_output=True, text=True, check=False
     )
+
+
+def test_a_store_survives_a_full_disk_and_goes_on_when_there_is_room(tiny_disk: Path) -> None:
+    run = run_there(FILL, tiny_disk)
+    assert run.returncode == 0, run.stderr
+    assert "alive" in run.stdout
+
+
+def test_the_timer_turns_on_while_the_disk_is_full(tiny_disk: Path) -> None:
+    """A page that a file system in memory never stored is made when it is looked at."""
+    run = run_there(TURN, tiny_disk)
     assert run.returncode == 0, run.stderr
     assert "alive" in run.stdout

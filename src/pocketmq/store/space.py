@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import sys
+from collections.abc import Iterator
 
 from pocketmq.errors import StoreFull, StoreNotWritable
 
@@ -103,8 +104,7 @@ def zero(path: str, first: int, last: int) -> None:
     """Overwrite a range with zeros, skipping what is zero already, or a hole."""
     descriptor = os.open(path, os.O_RDWR | _BINARY)
     try:
-        while first < last:
-            start, end = _data_range(descriptor, first, last)
+        for start, end in data_ranges(descriptor, first, last):
             while start < end:
                 os.lseek(descriptor, start, os.SEEK_SET)
                 held = os.read(descriptor, min(len(_ZEROS), end - start))
@@ -113,9 +113,17 @@ def zero(path: str, first: int, last: int) -> None:
                     os.lseek(descriptor, start, os.SEEK_SET)
                     os.write(descriptor, zeros)
                 start += len(zeros)
-            first = max(end, first + 1)
     finally:
         os.close(descriptor)
+
+
+def data_ranges(descriptor: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of a range that may hold data: all of it where no system call tells."""
+    while first < last:
+        start, end = _data_range(descriptor, first, last)
+        if start < end:
+            yield start, end
+        first = max(end, first + 1)
 
 
 def _data_range(descriptor: int, first: int, last: int) -> tuple[int, int]:

@@ -9,7 +9,8 @@
     zero     4
 
 The file is sparse and mapped. A slot of another turn counts as empty. What waits costs no memory of
-this process: the kernel keeps the pages that are in use.
+this process: the kernel keeps the pages that are in use. Pages that were never written are not even
+read: a file system in memory would have to find room for them, and kills who reads when it is full.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ ROUND_SLOTS: Final = SLOTS // 2
 _FORM: Final = struct.Struct(">qqqii")
 WHEEL_BYTES: Final = SLOTS * _FORM.size
 _STRETCH_BYTES: Final = 64 * 1024
+_PAGES: Final = -(-WHEEL_BYTES // space.PAGE_BYTES)
 _PASSED_SLOTS: Final = 64  # divides SLOTS
 _UNUSED: Final = bytes(_PASSED_SLOTS * _FORM.size)
 
@@ -48,6 +50,7 @@ class TimerWheel:
         self._path = str(path)
         self._precision_ms = precision_ms
         self._reserved = bytearray(WHEEL_BYTES // _STRETCH_BYTES + 1)
+        self._backed = bytearray(_PAGES)
         self._data: mmap.mmap | None = None
 
     def open(self) -> bool:
@@ -67,6 +70,8 @@ class TimerWheel:
             )
         try:
             with open(self._path, "r+b") as file:
+                for first, last in space.data_ranges(file.fileno(), 0, WHEEL_BYTES):
+                    self._mark_backed(first, last)
                 self._data = mmap.mmap(file.fileno(), WHEEL_BYTES)
         except OSError as error:
             raise space.store_error(self._path, error) from error
@@ -83,7 +88,10 @@ class TimerWheel:
     def slot(self, moment_ms: int) -> Slot | None:
         """The slot of a moment, or None when nothing was ever due then."""
         tick = moment_ms // self._precision_ms
-        found, first, last, count, _ = _FORM.unpack_from(self._mapped, tick % SLOTS * _FORM.size)
+        at = tick % SLOTS * _FORM.size
+        if not self._backed[at // space.PAGE_BYTES]:
+            return None
+        found, first, last, count, _ = _FORM.unpack_from(self._mapped, at)
         return Slot(first, last, count) if found == tick and last >= 0 else None
 
     def after(self, moment_ms: int, limit_ms: int) -> int:
@@ -93,10 +101,9 @@ class TimerWheel:
         """
         tick = moment_ms // self._precision_ms
         at = tick % SLOTS
-        if at % _PASSED_SLOTS == 0 and tick + _PASSED_SLOTS <= limit_ms // self._precision_ms:
-            first = at * _FORM.size
-            if self._mapped[first : first + len(_UNUSED)] == _UNUSED:
-                tick += _PASSED_SLOTS - 1
+        fits = at % _PASSED_SLOTS == 0 and tick + _PASSED_SLOTS <= limit_ms // self._precision_ms
+        if fits and self._read(at * _FORM.size, len(_UNUSED)) == _UNUSED:
+            tick += _PASSED_SLOTS - 1
         return (tick + 1) * self._precision_ms
 
     def put(self, moment_ms: int, slot: Slot) -> None:
@@ -106,7 +113,9 @@ class TimerWheel:
         stretch = at // _STRETCH_BYTES
         if not self._reserved[stretch]:
             first = stretch * _STRETCH_BYTES
-            space.reserve(self._path, first, min(first + _STRETCH_BYTES, WHEEL_BYTES))
+            last = min(first + _STRETCH_BYTES, WHEEL_BYTES)
+            space.reserve(self._path, first, last)
+            self._mark_backed(first, last)
             self._reserved[stretch] = 1
         _FORM.pack_into(self._mapped, at, tick, slot.first, slot.last, slot.waiting, 0)
 
@@ -117,12 +126,11 @@ class TimerWheel:
     def slots(self, first_ms: int) -> Iterator[tuple[int, Slot]]:
         """All slots in use for `first_ms` and later, with their moments, in no order."""
         first_tick = first_ms // self._precision_ms
-        data = self._mapped
-        for at in range(0, WHEEL_BYTES, _STRETCH_BYTES):
-            stretch = data[at : at + _STRETCH_BYTES]
-            if stretch.count(0) == len(stretch):
+        for at in range(0, WHEEL_BYTES, space.PAGE_BYTES):
+            page = self._read(at, min(space.PAGE_BYTES, WHEEL_BYTES - at))
+            if page.count(0) == len(page):
                 continue
-            for tick, first, last, count, _ in _FORM.iter_unpack(stretch):
+            for tick, first, last, count, _ in _FORM.iter_unpack(page):
                 if tick > 0 and tick >= first_tick and last >= 0:
                     yield tick * self._precision_ms, Slot(first, last, count)
 
@@ -135,6 +143,14 @@ class TimerWheel:
         # What is waited for stays in the kernel's memory, not in this process's.
         if self._data is not None and hasattr(mmap, "MADV_DONTNEED"):
             self._data.madvise(mmap.MADV_DONTNEED)
+
+    def _mark_backed(self, first: int, last: int) -> None:
+        pages = range(first // space.PAGE_BYTES, -(-last // space.PAGE_BYTES))
+        self._backed[pages.start : pages.stop] = bytes([1]) * len(pages)
+
+    def _read(self, at: int, size: int) -> bytes:
+        """Return bytes of one page."""
+        return self._mapped[at : at + size] if self._backed[at // space.PAGE_BYTES] else bytes(size)
 
     @property
     def _mapped(self) -> mmap.mmap:

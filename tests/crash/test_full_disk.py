@@ -75,6 +75,21 @@ except StoreFull:
     print("alive")
 """
 
+MEND = """
+import sys
+from pathlib import Path
+from pocketmq.errors import StoreFull
+from pocketmq.store import space
+from pocketmq.store.index_file import IndexFile, index_file_bytes
+disk = Path(sys.argv[1])
+path = str(disk / "index")
+space.create_sparse(path, index_file_bytes(5_000_000, 100))
+try:
+    IndexFile(path, 5_000_000, 100).mend(1 << 30)
+except StoreFull:
+    print("alive")
+"""
+
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
@@ -106,5 +121,12 @@ def test_a_store_survives_a_full_disk_and_goes_on_when_there_is_room(tiny_disk: 
 def test_the_timer_turns_on_while_the_disk_is_full(tiny_disk: Path) -> None:
     """A page that a file system in memory never stored is made when it is looked at."""
     run = run_there(TURN, tiny_disk)
+    assert run.returncode == 0, run.stderr
+    assert "alive" in run.stdout
+
+
+def test_a_start_finds_out_that_a_sparse_index_has_no_room_to_be_mended(tiny_disk: Path) -> None:
+    """As it comes from a backup, or from Apache's broker."""
+    run = run_there(MEND, tiny_disk)
     assert run.returncode == 0, run.stderr
     assert "alive" in run.stdout

@@ -124,11 +124,14 @@ class IndexFile:
         """Make the file whole again after a crash; return the log offset up to which it is.
 
         Entries are believed as long as their log offsets do not fall and lie before `log_end`; the
-        slots, which may be older or newer than the entries, are built anew from them.
+        slots, which may be older or newer than the entries, are built anew from them. A file from
+        elsewhere may lack disk space for that. Raise StoreFull when there is none.
         """
         data = self.file.map()
-        self.file.reserved = self.file.size // 4096 * 4096 if self.is_full else 0
         header = self.header
+        written = self._entries_at + min(header.next_number, self.entries) * ENTRY_BYTES
+        self.file.reserved = 0
+        self.file.reserve(written, 0)
         count = rebuild_slots(data, self.slots, min(header.next_number, self.entries), log_end)
         if count <= 1:
             HEADER.pack_into(data, 0, 0, 0, 0, 0, 0, 0)

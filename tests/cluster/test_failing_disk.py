@@ -171,3 +171,20 @@ async def test_a_send_that_makes_a_topic_is_answered_although_the_topic_cannot_b
         assert (await peer.send("New", b"second")).code == 0
     async with local_broker(tmp_path) as app, connected(app, "one") as (peer,):
         assert [message.body for message in await pull_all(peer, "New")] == [b"first", b"second"]
+
+
+async def test_a_topic_that_a_broken_disk_does_not_take_is_one_line_and_no_trace(
+    tmp_path: Path, disk: FailingDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    fields = {"topic": "New", "defaultTopic": "TBW102", "readQueueNums": "4", "writeQueueNums": "4"}
+    fields |= {"perm": "6", "topicFilterType": "SINGLE_TAG", "topicSysFlag": "0", "order": "false"}
+    async with local_broker(tmp_path) as app, connected(app, "one") as (peer,):
+        disk.broken = True
+        with caplog.at_level("ERROR", "pocketmq.net.dispatch"):
+            answer = await peer.call(RequestCode.UPDATE_AND_CREATE_TOPIC, fields)
+        disk.broken = False
+        assert answer.code == ResponseCode.SYSTEM_ERROR
+        assert "topics.json failed (Input/output error); check the disk" in str(answer.remark)
+    (record,) = (x for x in caplog.records if x.name == "pocketmq.net.dispatch")
+    assert record.exc_info is None
+    assert str(answer.remark) in record.getMessage()

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from pocketmq.errors import ProtocolError, Refused
+from pocketmq.errors import ProtocolError, Refused, StoreFull, StoreNotWritable
 from pocketmq.net.connection import Connection, FrameHandler, Reply, Served
 from pocketmq.net.rounds import Take
 from pocketmq.net.turns import TakeTurn
@@ -24,7 +24,8 @@ class Dispatch:
     """A `Service` made of a table: request code -> handler.
 
     A handler refuses by raising `Refused`. What breaks the protocol is answered with SYSTEM_ERROR
-    and the reason, as Apache does; an unexpected exception likewise, and is logged with its trace.
+    and the reason, as Apache does; what the disk does not allow likewise, and is logged; an
+    unexpected exception likewise, and is logged with its trace.
     """
 
     def __init__(
@@ -87,6 +88,9 @@ def error_reply(command: Command, error: Exception, connection: Connection) -> C
     if isinstance(error, Refused):
         return command.reply(error.code, error.remark, error.fields)
     if isinstance(error, ProtocolError):
+        return command.reply(SYSTEM_ERROR, str(error))
+    if isinstance(error, (StoreFull, StoreNotWritable)):
+        _log.error("request failed code=%d peer=%s reason=%s", command.code, connection.peer, error)
         return command.reply(SYSTEM_ERROR, str(error))
     _log.error("request failed code=%d peer=%s", command.code, connection.peer, exc_info=error)
     return command.reply(SYSTEM_ERROR, f"{type(error).__name__}: {error}")

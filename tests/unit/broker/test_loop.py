@@ -10,6 +10,7 @@ from tests.support.waiting import until
 
 from pocketmq.broker.services.loop import Loop
 from pocketmq.clock import ManualClock
+from pocketmq.errors import StoreFull
 
 
 async def test_a_step_runs_again_and_again_until_it_is_stopped() -> None:
@@ -92,6 +93,22 @@ async def test_a_failing_step_is_logged_once_per_reason_and_when_it_recovers(
         await loop.stop()
     levels = [record.levelname for record in caplog.records]
     assert levels == ["ERROR", "ERROR", "INFO"]
+
+
+async def test_a_full_disk_is_one_line_of_log_that_names_the_cure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def step() -> None:
+        raise StoreFull("topics.json", "No space left on device")
+
+    loop = Loop("saving", 1, step)
+    loop.start()
+    await until(lambda: loop.problem)
+    await loop.stop()
+    (record,) = caplog.records
+    assert "name=saving reason=no room on the disk for topics.json" in record.getMessage()
+    assert "free space" in record.getMessage()
+    assert record.exc_info is None
 
 
 async def test_a_loop_on_a_clock_runs_when_the_clock_passes_the_end_of_its_interval() -> None:

@@ -2,7 +2,8 @@
 
 All services that tick are made of this: a name, an interval and a step, which is a function or a
 coroutine function. A step that fails is logged, once for each new reason, and tried again after
-the interval; when it works again that is logged too. A loop whose interval is meant in the time of
+the interval; when it works again that is logged too. What the disk does not allow, such as a write
+when it is full, explains itself and is one line. A loop whose interval is meant in the time of
 a clock is given that clock: then it also runs when the clock is moved past the end of the interval.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pocketmq.clock import Clock
+from pocketmq.errors import StoreFull, StoreNotWritable
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +106,10 @@ class Loop:
         except Exception as error:  # noqa: BLE001 - the edge of every service
             problem = f"{type(error).__name__}: {error}"
             if problem != self._problem:
-                _log.error("service step failed name=%s", self.name, exc_info=error)
+                explained = isinstance(error, (StoreFull, StoreNotWritable))
+                reason = f" reason={error}" if explained else ""
+                trace = None if explained else error
+                _log.error("service step failed name=%s%s", self.name, reason, exc_info=trace)
             self._problem = problem
             return
         if self._problem is not None:

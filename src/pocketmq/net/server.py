@@ -160,7 +160,7 @@ class _Tracking:
 
 
 class _Preamble(asyncio.Protocol):
-    """The first bytes of a connection."""
+    """The first bytes of a connection, and a TLS handshake; both have to be over in time."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -205,22 +205,22 @@ class _Preamble(asyncio.Protocol):
     def _become(self, connection: Connection, data: bytes) -> None:
         transport = self._transport
         assert transport is not None
-        self._forget()
         mode = self._server.config.tls_mode
         if data[0] == _TLS_HANDSHAKE:
             if self._server._tls is None:
                 _log.warning(
                     "TLS connection refused: no certificate; set tls_certificate and tls_key"
                 )
-                transport.abort()
+                self.abort()
                 return
-            session = TlsSession(self._server._tls, connection, transport)
+            session = TlsSession(self._server._tls, connection, transport, self._forget)
             transport.set_protocol(session)
             session.data_received(data)
         elif mode == "enforcing":
             _log.info("plain connection refused: tls_mode is enforcing")
-            transport.abort()
+            self.abort()
         else:
+            self._forget()
             transport.set_protocol(connection)
             connection.connection_made(transport)
             connection.data_received(data)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pocketmq.errors import ConfigError
@@ -52,16 +52,24 @@ def server_context(config: ListenConfig) -> ssl.SSLContext | None:
 
 
 class TlsSession(asyncio.Protocol):
-    """The protocol of a TLS socket; to the connection above it is the transport."""
+    """The protocol of a TLS socket; to the connection above it is the transport.
+
+    `greeted` is called once: when the handshake is over, or when the peer is lost before.
+    """
 
     def __init__(
-        self, context: ssl.SSLContext, connection: Connection, transport: asyncio.Transport
+        self,
+        context: ssl.SSLContext,
+        connection: Connection,
+        transport: asyncio.Transport,
+        greeted: Callable[[], None],
     ) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._connection = connection
         self._transport = transport
+        self._greeted = greeted
         self._established = False
 
     # -- towards the socket -----------------------------------------------------------------
@@ -73,6 +81,7 @@ class TlsSession(asyncio.Protocol):
             if not self._established:
                 self._tls.do_handshake()
                 self._established = True
+                self._greeted()
                 self._flush()
                 self._connection.connection_made(self)  # type: ignore[arg-type]
             while plain := self._tls.read(_READ_BYTES):
@@ -93,6 +102,8 @@ class TlsSession(asyncio.Protocol):
         """The socket is closed."""
         if self._established:
             self._connection.connection_lost(exc)
+        else:
+            self._greeted()
 
     def pause_writing(self) -> None:
         """The peer reads too slowly: stop reading from it."""

@@ -114,6 +114,32 @@ async def test_a_required_client_certificate_is_checked(
             assert (await known.ask(Command.request(ECHO))).code == 0
 
 
+async def test_a_handshake_that_is_never_finished_counts_and_is_cut_off(
+    config: ListenConfig, client_tls: ssl.SSLContext
+) -> None:
+    config = replace(config, idle_timeout_seconds=1, connections_max=2)
+    hello = b"\x16\x03\x01\x02\x00"  # the head of a record that never comes
+    async with serving(config) as (server, _):
+        async with RawPeer(server.port) as half, RawPeer(server.port) as other:
+            await half.send(hello)
+            await other.send(hello)
+            async with RawPeer(server.port) as third:
+                assert await third.closed_by_other_side(), "two are all that may be open"
+            assert await half.closed_by_other_side()
+            assert await other.closed_by_other_side()
+        async with RawPeer(server.port, HOST, client_tls) as peer:
+            assert (await peer.ask(Command.request(ECHO))).code == 0
+
+
+async def test_stopping_cuts_off_an_unfinished_handshake(config: ListenConfig) -> None:
+    async with serving(config) as (server, _), RawPeer(server.port) as half:
+        await half.send(b"\x16\x03\x01")
+        async with RawPeer(server.port) as plain:
+            assert (await plain.ask(Command.request(ECHO))).code == 0
+        await server.stop()
+        assert await half.closed_by_other_side()
+
+
 async def test_garbage_after_the_tls_byte_closes_that_connection_alone(
     config: ListenConfig, client_tls: ssl.SSLContext
 ) -> None:

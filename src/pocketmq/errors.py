@@ -111,6 +111,10 @@ class RpcTimeout(NetError):
 class ListenFailed(NetError):
     """A port cannot be listened on. The text names the address and the cure."""
 
+    def __init__(self, text: str, *, other_port_helps: bool = True) -> None:
+        super().__init__(text)
+        self.other_port_helps = other_port_helps
+
 
 class SubscriptionInvalid(PocketMQError):
     """A filter expression cannot be understood. The text says why."""

@@ -119,6 +119,19 @@ def test_messages_outlive_the_process(tmp_path: Path) -> None:
             assert started.stop()[0] == 0
 
 
+def test_a_file_of_a_master_with_replicas_is_served_and_says_that_there_are_none(
+    tmp_path: Path,
+) -> None:
+    conf = tmp_path / "broker.conf"
+    conf.write_text("brokerName=a\nbrokerId=2\nbrokerRole=SYNC_MASTER\n")
+    with up("--ephemeral", "-c", str(conf)) as started:
+        assert "received" in hello(started.name_server)
+        code, logs = started.stop()
+    assert code == 0
+    assert "no send waits for a replica" in logs
+    assert "brokerId=2: a master is 0" in logs
+
+
 def test_ephemeral_data_is_gone_at_exit() -> None:
     with up("--ephemeral") as started:
         root = Path(started.rows["data"].removesuffix(", gone at exit"))
@@ -140,6 +153,15 @@ def test_a_busy_port_is_one_line_that_names_the_flag(tmp_path: Path) -> None:
         assert f"127.0.0.1:{port} is already in use" in line
         assert "--broker-port" in line
     assert not (tmp_path / "store" / "abort").exists()
+
+
+def test_a_host_or_a_port_that_cannot_be_is_one_line_with_its_own_cure() -> None:
+    line = fails("up", "--ephemeral", *FREE_PORTS, "--host", "999.1.1.1")
+    assert "999.1.1.1" in line
+    assert line.endswith("choose another --host")
+    line = fails("up", "--ephemeral", "--nameserver-port", "0", "--broker-port", "1")
+    assert "the second port would be -1" in line
+    assert "fast_port_offset=0" in line
 
 
 def test_a_data_directory_in_use_is_one_line_that_names_the_cure(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def presence(config: BrokerConfig, address: Address) -> Presence:
     return Presence(
         identity.cluster,
         identity.broker_name,
-        identity.id,
+        identity.broker_id,
         address.port,
         address.port + 1,
         None if auto else address.host,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pocketmq.broker.config import BrokerConfig
 from pocketmq.broker.running import RunningBroker
 from pocketmq.clock import Clock, SystemClock
-from pocketmq.errors import ListenFailed
+from pocketmq.errors import ConfigError, ListenFailed
 from pocketmq.net import Address, Around, bind
 
 
@@ -72,6 +72,11 @@ class BrokerApp:
         listen, offset = self._config.listen, self._config.fast_port_offset
         if listen.port == 0 or offset == 0:
             return None
+        if not 0 < listen.port + offset < 65_536:
+            raise ConfigError(
+                f"the second port would be {listen.port + offset}, by fast_port_offset={offset}; "
+                "choose another port, or set fast_port_offset=0 to do without it"
+            )
         try:
             return bind(replace(listen, port=listen.port + offset))
         except ListenFailed as error:

@@ -19,6 +19,15 @@ def _host_name() -> str:
     return socket.gethostname().split(".")[0] or "broker"
 
 
+def check_role(role: str) -> None:
+    """Raise ValueError for a replica: who sets one up relies on a copy that there would not be."""
+    if role == "SLAVE":
+        raise ValueError(
+            "cannot be served, as replication is not there yet; start an independent broker with "
+            "a brokerName of its own, or leave the replica to Apache's broker"
+        )
+
+
 def check_host(text: str) -> None:
     """Raise ValueError for what can neither be an IP address nor a host's name."""
     labels = text.removesuffix(".").split(".")
@@ -34,9 +43,14 @@ class IdentityConfig:
         "DefaultCluster", "The cluster this broker belongs to.", alias="brokerClusterName"
     )
     name: str = setting("", "The broker's name; empty takes the machine's.", alias="brokerName")
-    id: int = setting(0, "0 for a master.", alias="brokerId", minimum=0)
+    id: int = setting(
+        0, "Of a replica; a master is 0, whatever is set.", alias="brokerId", minimum=0
+    )
     role: Literal["ASYNC_MASTER", "SYNC_MASTER", "SLAVE"] = setting(
-        "ASYNC_MASTER", "Whether this broker leads or follows.", alias="brokerRole"
+        "ASYNC_MASTER",
+        "A master; SLAVE is refused, as replication is not there yet.",
+        alias="brokerRole",
+        check=check_role,
     )
     advertise: str = setting(
         "auto",
@@ -50,6 +64,11 @@ class IdentityConfig:
     def broker_name(self) -> str:
         """The name, or the machine's when none is set."""
         return self.name or _host_name()
+
+    @property
+    def broker_id(self) -> int:
+        """The id this broker registers under."""
+        return self.id if self.role == "SLAVE" else 0
 
 
 @dataclass(frozen=True, slots=True)

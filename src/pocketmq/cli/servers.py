@@ -276,7 +276,7 @@ async def _start_name_server(processes: Processes, config: NameServerConfig) -> 
     try:
         await processes.start(app)
     except ListenFailed as error:
-        raise ListenFailed(f"{error} (--nameserver-port PORT)") from None
+        raise _with_flag(error, "--nameserver-port") from None
     return str(app.address)
 
 
@@ -286,16 +286,29 @@ async def _start_broker(
     """Start a broker and what belongs to it; return its address, and what its helpers sign with."""
     from pocketmq.broker.app import BrokerApp
 
+    _warn_of_replicas(config)
     app = BrokerApp(config)
     try:
         await processes.start(app)
     except ListenFailed as error:
-        raise ListenFailed(f"{error} (--broker-port PORT)") from None
+        raise _with_flag(error, "--broker-port") from None
     credentials = app.running.tables.users.helper_credentials()
     exporter = exporter_of(config, _reachable(str(app.address)), credentials)
     if exporter is not None:
         await processes.start(exporter)
     return str(app.address), credentials
+
+
+def _with_flag(error: ListenFailed, flag: str) -> ListenFailed:
+    return ListenFailed(f"{error} ({flag} PORT)") if error.other_port_helps else error
+
+
+def _warn_of_replicas(config: BrokerConfig) -> None:
+    identity = config.identity
+    if identity.role == "SYNC_MASTER":
+        _log.warning("brokerRole=SYNC_MASTER: no send waits for a replica, as there are none yet")
+    if identity.id != identity.broker_id:
+        _log.warning("brokerId=%d: a master is %d in any case", identity.id, identity.broker_id)
 
 
 def _broker_rows(config: BrokerConfig, address: str, options: dict[str, Any]) -> list[Row]:

@@ -244,19 +244,28 @@ def bind(config: ListenConfig) -> socket.socket:
     before anything else is opened.
     """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    place = (config.host, config.port)
     try:
-        return socket.create_server(
-            (config.host, config.port), family=family, backlog=config.backlog
-        )
+        # `create_server` adds words of its own to an error, and hides what kind it is.
+        socket.getaddrinfo(*place, family, flags=socket.AI_PASSIVE)
+        return socket.create_server(place, family=family, backlog=config.backlog)
     except OSError as error:
-        raise ListenFailed(_listen_remark(Address(config.host, config.port), error)) from None
+        raise _listen_failed(Address(config.host, config.port), error) from None
 
 
-def _listen_remark(address: Address, error: OSError) -> str:
+def _listen_failed(address: Address, error: OSError) -> ListenFailed:
+    if isinstance(error, socket.gaierror):
+        remark = f"no address is known for {address.host} ({error.strerror}); choose another --host"
+        return ListenFailed(remark, other_port_helps=False)
+    if error.errno == errno.EADDRNOTAVAIL:
+        remark = f"{address.host} is not an address of this machine; choose another --host"
+        return ListenFailed(remark, other_port_helps=False)
+    return ListenFailed(_port_remark(address, error))
+
+
+def _port_remark(address: Address, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"{address} is already in use; stop what listens there or choose another port"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{address.host} is not an address of this machine; choose another --host"
     if error.errno == errno.EACCES:
         return f"listening on {address} is not allowed; choose a port above 1023"
     return f"cannot listen on {address}: {error.strerror or error}"

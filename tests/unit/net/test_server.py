@@ -164,8 +164,17 @@ async def test_a_busy_port_is_one_clear_error() -> None:
         await second.stop()
 
 
-async def test_an_address_of_another_machine_is_one_clear_error() -> None:
-    server = Server(Dispatch({}), ListenConfig(host="192.0.2.1"))
-    with pytest.raises(ListenFailed, match="not an address of this machine"):
+@pytest.mark.parametrize(
+    ("host", "problem"),
+    [
+        ("192.0.2.1", "192.0.2.1 is not an address of this machine; choose another --host"),
+        ("999.1.1.1", r"no address is known for 999.1.1.1 \(.*\); choose another --host"),
+        ("nowhere.invalid", r"no address is known for nowhere.invalid \(.*\); choose another"),
+    ],
+)
+async def test_a_host_that_is_not_here_is_one_clear_error(host: str, problem: str) -> None:
+    server = Server(Dispatch({}), ListenConfig(host=host))
+    with pytest.raises(ListenFailed, match=f"^{problem}") as caught:
         await server.start()
+    assert not caught.value.other_port_helps
     await server.stop()

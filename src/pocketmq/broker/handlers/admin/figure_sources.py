@@ -92,7 +92,7 @@ class BrokerFigures:
         """How it is."""
         yield Number("now_ms", self._clock.now_ms())
         yield Number("started_ms", self._started_ms)
-        yield Number("id", self._config.identity.id)
+        yield Number("id", self._config.identity.broker_id)
         yield Number("permission", self._tables.topics.broker_permission)
         yield Number("topics", len(self._tables.topics))
         yield Number("groups", len(self._tables.groups))

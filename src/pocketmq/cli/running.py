@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from types import FrameType
 from typing import Protocol
 
@@ -52,14 +52,15 @@ class Processes:
 
 
 async def serve(
-    start: Callable[[Processes], Awaitable[None]], abandon: Callable[[], None] | None = None
+    start: Callable[[Processes], Awaitable[None]], clean_up: Callable[[], None] | None = None
 ) -> None:
     """Run `start`, wait for a signal, stop what was started.
 
-    `abandon` is called when a second signal ends the process.
+    `clean_up` is called at the end, also when a second signal ends the process.
     """
     stopping = asyncio.Event()
-    restore = _on_signals(stopping, abandon)
+    clean_up = clean_up or _nothing
+    restore = _on_signals(stopping, clean_up)
     processes = Processes()
     try:
         await start(processes)
@@ -69,8 +70,15 @@ async def serve(
         notifying.stopping()
         collect_as_before()
     finally:
-        await processes.stop()
-        restore()
+        try:
+            await processes.stop()
+        finally:
+            clean_up()  # while a second signal is still heard
+            restore()
+
+
+def _nothing() -> None:
+    """Nothing to clean up."""
 
 
 def _collect_rarely() -> Callable[[], None]:
@@ -92,16 +100,17 @@ def _collect_rarely() -> Callable[[], None]:
 
 def run(main: Coroutine[None, None, None]) -> None:
     """Run a coroutine on uvloop where it is installed, else on asyncio's own loop."""
-    raise_descriptor_limit()
-    loop = new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_until_complete(main)
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.run_until_complete(loop.shutdown_default_executor())
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+    with closing(main):  # Ctrl-C may come before it has begun
+        raise_descriptor_limit()
+        loop = new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(main)
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
 
 
 def raise_descriptor_limit() -> None:
@@ -129,7 +138,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _on_signals(stopping: asyncio.Event, abandon: Callable[[], None] | None) -> Callable[[], None]:
+def _on_signals(stopping: asyncio.Event, clean_up: Callable[[], None]) -> Callable[[], None]:
     """Set the event at the first signal, leave at the second. Return what undoes this.
 
     The handlers are Python's, not the loop's, so that the second signal is heard even while the
@@ -141,8 +150,7 @@ def _on_signals(stopping: asyncio.Event, abandon: Callable[[], None] | None) -> 
     def received(number: int, frame: FrameType | None) -> None:
         nonlocal heard
         if heard:
-            if abandon is not None:
-                abandon()
+            clean_up()
             os.write(2, b"pocketmq: left at once; the next start will recover\n")
             os._exit(LEFT_AT_ONCE)
         heard = True

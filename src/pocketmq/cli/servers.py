@@ -234,11 +234,11 @@ def _begin(resolved: Resolved, options: dict[str, Any]) -> None:
 def _serve(
     flags: Flags, store_root: Path | None, start: Callable[[Processes], Awaitable[None]]
 ) -> None:
-    def abandon() -> None:
+    def clean_up() -> None:
         if flags.ephemeral and store_root is not None:
             shutil.rmtree(store_root.parent, ignore_errors=True)
 
-    run(serve(start, abandon))
+    run(serve(start, clean_up))
 
 
 async def _start_both(processes: Processes, resolved: Resolved, options: dict[str, Any]) -> None:

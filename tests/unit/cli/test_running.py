@@ -45,6 +45,19 @@ async def test_a_signal_stops_the_apps_in_reverse() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+async def test_a_second_signal_is_still_heard_while_cleaning_up() -> None:
+    """Else an impatient Ctrl-C would leave a part of the ephemeral data in memory for ever."""
+    heard_by = []
+
+    async def start(processes: Processes) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    await serve(start, lambda: heard_by.append(signal.getsignal(signal.SIGTERM)))
+    assert len(heard_by) == 1
+    assert heard_by[0] is not before
+
+
 async def test_cycles_are_looked_for_seldom_while_it_serves() -> None:
     before = gc.get_threshold()
     meanwhile = []
@@ -102,7 +115,7 @@ class App:
 
 async def start(processes): await processes.start(App())
 
-run(serve(start, lambda: print("abandoned", flush=True)))
+run(serve(start, lambda: print("cleaned up", flush=True)))
 """
 
 
@@ -119,6 +132,6 @@ def test_a_second_signal_leaves_at_once() -> None:
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "stopping\n"
         process.send_signal(signal.SIGINT)
-        assert process.stdout.read() == "abandoned\n"
+        assert process.stdout.read() == "cleaned up\n"
         assert "left at once" in process.stderr.read()
         assert process.wait() == 1

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SHARED_MEMORY = Path("/dev/shm")
+EPHEMERAL_ROOM_BYTES = 1024**3
+"""One file of the commit log."""
 
 
 def default_data_directory() -> Path:
@@ -44,9 +46,15 @@ def console_users_in(data: Path) -> Path:
 
 
 @contextmanager
-def ephemeral_directory() -> Iterator[Path]:
-    """Provide a directory that is gone afterwards, in memory where the system offers that."""
-    parent = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else None
+def ephemeral_directory(room_bytes: int = EPHEMERAL_ROOM_BYTES) -> Iterator[Path]:
+    """Provide a directory that is gone afterwards, in memory where that much is free there.
+
+    A container's shared memory is often so small that a few messages fill it.
+    """
+    in_memory = os.access(SHARED_MEMORY, os.W_OK | os.X_OK)
+    if in_memory and shutil.disk_usage(SHARED_MEMORY).free < room_bytes:
+        in_memory = False
+    parent = SHARED_MEMORY if in_memory else None
     directory = Path(tempfile.mkdtemp(prefix="pocketmq-", dir=parent))
     try:
         yield directory

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from pocketmq.cli.configuring import Flags, configured
-from pocketmq.cli.directories import default_data_directory, ephemeral_directory, store_in
+from pocketmq.cli.directories import (
+    SHARED_MEMORY,
+    default_data_directory,
+    ephemeral_directory,
+    store_in,
+)
 from pocketmq.errors import ConfigError
 from pocketmq.settings import Entry, group, setting
 
@@ -83,6 +89,14 @@ def test_an_ephemeral_directory_is_gone_afterwards() -> None:
     with configured({"broker": BrokerConfig()}, Flags(ephemeral=True)) as resolved:
         assert resolved.config(BrokerConfig).store.root.parent.is_dir()
     assert not resolved.config(BrokerConfig).store.root.parent.exists()
+
+
+def test_an_ephemeral_directory_is_in_memory_where_there_is_room() -> None:
+    with ephemeral_directory(room_bytes=0) as directory:
+        assert (directory.parent == SHARED_MEMORY) == os.access(SHARED_MEMORY, os.W_OK | os.X_OK)
+    with ephemeral_directory(room_bytes=2**62) as directory:
+        assert directory.parent != SHARED_MEMORY
+        assert directory.is_dir()
 
 
 def test_ephemeral_data_cannot_be_kept() -> None:

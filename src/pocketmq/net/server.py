@@ -13,6 +13,7 @@ import logging
 import socket
 import ssl
 
+from pocketmq import descriptors
 from pocketmq.errors import ListenFailed, ProtocolError
 from pocketmq.net.address import Address
 from pocketmq.net.config import ListenConfig
@@ -121,8 +122,14 @@ class Server:
         """How this server listens."""
         return self._config
 
-    def _has_room(self) -> bool:
-        return len(self._connections) + len(self._preambles) <= self._config.connections_max
+    def _obstacle(self) -> str:
+        """Why there is no room for the newest connection; nothing when there is."""
+        connections_max = self._config.connections_max
+        if len(self._connections) + len(self._preambles) > connections_max:
+            return f"{connections_max} are open; raise connections_max"
+        if descriptors.are_short():
+            return "other files need what is left; raise the limit of open files (ulimit -n)"
+        return ""
 
     def _schedule_sweep(self) -> None:
         delay = self._config.idle_timeout_seconds / 2
@@ -172,11 +179,9 @@ class _Preamble(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
         self._server._preambles.add(self)
-        if not self._server._has_room():
-            _log.warning(
-                "connection refused: %d are open; raise connections_max",
-                self._server.config.connections_max,
-            )
+        obstacle = self._server._obstacle()
+        if obstacle:
+            _log.warning("connection refused: %s", obstacle)
             self.abort()
             return
         seconds = self._server.config.idle_timeout_seconds

@@ -214,7 +214,8 @@ class CommitLog:
         """Force everything appended so far to the disk. Return what is safe now.
 
         Runs on a worker thread. Raise FlushFailed once the disk has failed; writes are refused from
-        then on, and flushing is never tried again.
+        then on, and flushing is never tried again. Raise StoreNotWritable when the file cannot be
+        opened now; then try again.
         """
         if self.failure is not None:
             raise self.failure
@@ -228,8 +229,7 @@ class CommitLog:
             try:
                 self._sync(file)
                 if not self._synced_directory:
-                    self._synced_directory = True
-                    space.sync_directory(self._sequence.directory)
+                    self._sync_directory()
             except OSError as error:
                 raise self._fail(file, error) from error
         self.flushed_offset = target
@@ -244,12 +244,22 @@ class CommitLog:
             self._synced_file = file
         space.sync_descriptor(self._sync_descriptor)
 
+    def _sync_directory(self) -> None:
+        self._synced_directory = True  # before: a file may be added meanwhile
+        try:
+            space.sync_directory(self._sequence.directory)
+        except OSError:
+            self._synced_directory = False
+            raise
+
     def _stop_syncing(self) -> None:
         if self._synced_file is not None:
             self._synced_file = None
             os.close(self._sync_descriptor)
 
-    def _fail(self, file: MappedFile, error: OSError) -> FlushFailed:
+    def _fail(self, file: MappedFile, error: OSError) -> StoreError:
+        if error.errno in space.CROWDED:
+            return space.store_error(file.path, error)  # nothing was tried yet, so nothing is lost
         failure = FlushFailed(file.path, error.strerror or str(error))
         self.failure = failure
         return failure

@@ -12,8 +12,11 @@ import os
 from collections import OrderedDict
 from typing import Protocol
 
+from pocketmq import descriptors
 from pocketmq.errors import StoreFull
 from pocketmq.store import space
+
+_MAPPED_IN_ANY_CASE = 16
 
 
 class MappingOwner(Protocol):
@@ -115,7 +118,10 @@ class MappedFile:
 
 
 class MappingCache:
-    """At most `limit` mapped files; the one longest unused is unmapped for the next."""
+    """At most `limit` mapped files; the one longest unused is unmapped for the next.
+
+    There are fewer while connections leave few descriptors.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -129,7 +135,7 @@ class MappingCache:
         file.used = True
         if file.data is not None:
             return file.data
-        while len(self._mapped) >= self._limit:
+        while len(self._mapped) >= self._limit or self._is_crowded():
             oldest, _ = self._mapped.popitem(last=False)
             if oldest.used and oldest.data is not None:
                 oldest.used = False
@@ -139,6 +145,9 @@ class MappingCache:
         data = file.map()
         self._mapped[file] = None
         return data
+
+    def _is_crowded(self) -> bool:
+        return len(self._mapped) >= _MAPPED_IN_ANY_CASE and descriptors.are_short()
 
     def drop(self, file: MappedFile) -> None:
         """Unmap one file."""

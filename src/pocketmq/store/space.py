@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pocketmq.errors import StoreFull, StoreNotWritable
 
 PAGE_BYTES = 4096
+CROWDED = {errno.EMFILE, errno.ENFILE}
+"""Errors of a file that could not be opened now, but may be later; nothing is lost by them."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM}
 _ZEROS = bytes(65_536)
 _ZEROS_PER_CALL = 256
@@ -179,6 +181,8 @@ def store_error(path: str, error: OSError) -> StoreFull | StoreNotWritable:
     reason = error.strerror or str(error)
     if error.errno in _FULL:
         return StoreFull(path, reason)
+    if error.errno in CROWDED:
+        return StoreNotWritable(f"opening {path} failed ({reason}); raise the limit of open files")
     return StoreNotWritable(f"writing {path} failed ({reason}); check the disk and permissions")
 
 

@@ -19,6 +19,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pocketmq import descriptors
 from pocketmq.clock import Clock
 from pocketmq.errors import StoreError, StoreNotWritable
 from pocketmq.message.positions import LogOffset, QueueOffset
@@ -425,9 +426,5 @@ class MessageStore:
 
 def _mappings_max(configured: int) -> int:
     """Stay well below the limit of open descriptors: each mapping holds one."""
-    try:
-        import resource
-    except ImportError:
-        return configured
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return configured if soft == resource.RLIM_INFINITY else max(16, min(configured, soft // 2))
+    allowed = descriptors.limit()
+    return configured if allowed is None else max(16, min(configured, allowed // 2))

@@ -8,6 +8,7 @@ import struct
 from contextlib import AsyncExitStack
 
 import pytest
+from tests.support.descriptors import descriptors_left
 from tests.support.raw_peer import RawPeer
 from tests.support.waiting import until
 from tests.unit.net.serving import ECHO, LARGE, LATER, serving
@@ -147,6 +148,21 @@ async def test_connections_beyond_the_limit_are_refused_and_room_is_found_again(
         await until(lambda: len(behaviour.gone) == 3)
         async with RawPeer(server.port) as peer:
             assert await is_served(peer)
+
+
+async def test_the_last_descriptors_are_not_for_connections(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A broker that cannot open a file can neither flush nor save."""
+    async with serving() as (server, _), RawPeer(server.port) as before:
+        assert await is_served(before)
+        with descriptors_left(4):
+            async with RawPeer(server.port) as refused:
+                assert await refused.closed_by_other_side()
+            assert await is_served(before)
+        async with RawPeer(server.port) as after:
+            assert await is_served(after)
+    assert "raise the limit of open files" in caplog.text
 
 
 async def test_two_thousand_idle_connections_leave_the_server_responsive() -> None:

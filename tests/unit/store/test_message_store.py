@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from pathlib import Path
 
 import pytest
+from tests.support.descriptors import descriptors_left
 from tests.support.failing_disk import FailingDisk
 from tests.support.store_builder import (
     BORN_HOST,
@@ -30,6 +32,7 @@ from pocketmq.errors import (
     QueueIdOutOfRange,
     RecordTooLarge,
     StoreFull,
+    StoreNotWritable,
     TopicTooLong,
 )
 from pocketmq.message.batch import encode_batch
@@ -257,6 +260,33 @@ def test_a_failed_flush_refuses_writes_for_good_and_says_why(
     assert "Input/output error" in store.stats().not_writable
     store.close()
     assert (tmp_path / "abort").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits open files as POSIX does")
+def test_a_log_that_cannot_be_opened_for_want_of_descriptors_is_flushed_later(
+    tmp_path: Path,
+) -> None:
+    store = open_store(sync_config(tmp_path))
+    append(store)
+    with descriptors_left(0), pytest.raises(StoreNotWritable, match="raise the limit of open"):
+        store.flush_log()
+    append(store)
+    store.flush_log()
+    assert len(store.dispatch(10)) == 2
+    store.close()
+    assert not (tmp_path / "abort").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits open files as POSIX does")
+def test_fewer_files_are_mapped_while_descriptors_are_short(tmp_path: Path) -> None:
+    store = open_store(small_config(tmp_path))
+    for queue_id in range(40):
+        append(store, queue_id=queue_id)
+    with descriptors_left(30):
+        dispatch_all(store)
+        assert store.stats().mapped_files < 30
+    assert len(read_all(store)) == 40
+    store.close()
 
 
 def test_a_full_disk_is_an_error_and_writes_go_on_when_there_is_room(

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from pocketmq.broker.services.standing_back import stand_back
 from pocketmq.clock import Clock
+from pocketmq.errors import FlushFailed
 from pocketmq.net import Connection
 from pocketmq.store import MessageStore
 from pocketmq.store.config import FlushConfig
@@ -189,7 +190,8 @@ class FlushService:
             waited_seconds = self._clock.monotonic() - self._flying_began
             self._on_answered(len(held), int(waited_seconds * 1000))
         if error is not None:
-            _log.error("the commit log cannot be flushed; writes are refused reason=%s", error)
+            then = "writes are refused" if isinstance(error, FlushFailed) else "it is tried again"
+            _log.error("the commit log cannot be flushed; %s reason=%s", then, error)
             _answer(held, CODE_FLUSH_TIMEOUT)
         else:
             self._on_durable()

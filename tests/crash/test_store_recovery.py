@@ -32,11 +32,11 @@ pytestmark = pytest.mark.crash
 Damage = Callable[[Path, random.Random], int | None]
 
 
-def fill(root: Path, seed: int) -> tuple[MessageStore, list[Kept]]:
+def fill(root: Path, seed: int, **log: bool) -> tuple[MessageStore, list[Kept]]:
     """Return an open store after a random workload, and the model of it."""
     rng = random.Random(seed)
     clock = ManualClock()
-    store = open_store(small_config(root), clock)
+    store = open_store(small_config(root, **log), clock)
     kept = []
     for n in range(rng.randrange(60, 260)):
         clock.advance(seconds=rng.choice([0, 1, 5]))
@@ -109,6 +109,19 @@ def check_goes_on(store: MessageStore, wanted: set[Kept]) -> None:
 def test_a_killed_store_keeps_everything(tmp_path: Path, seed: int) -> None:
     root, kept = crashed_copy(tmp_path, seed)
     check_recovered(root, kept, None)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_killed_store_with_a_write_buffer_keeps_all_that_consumers_could_see(
+    tmp_path: Path, seed: int
+) -> None:
+    store, kept = fill(tmp_path / "live", seed, write_buffer=True)
+    kept.append(append(store, body=b"in the buffer alone", keys=f"k{len(kept)} every"))
+    visible = store.confirm_offset
+    assert visible < store.log_end
+    shutil.copytree(tmp_path / "live", tmp_path / "crashed")
+    store.close()
+    check_recovered(tmp_path / "crashed", kept, visible)
 
 
 def last_log_file(root: Path) -> Path:

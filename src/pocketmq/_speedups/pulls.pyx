@@ -30,10 +30,17 @@ cdef enum:
     PREFETCHED = 8
     CACHE_LINE_BYTES = 64
     SPAN_BYTES_MAX = 4194304
+    ASKED_BYTES = 262144
     RECORD_BYTES_MIN = 91
 
 cdef uint32_t MAGIC_V1 = 0xDAA320A7
 cdef uint32_t MAGIC_V2 = 0xDAA320AB
+
+
+# A part of the log that was in memory when it was looked at.
+cdef struct Known:
+    int64_t first
+    int64_t last
 
 
 cdef class Choice:
@@ -58,6 +65,8 @@ cdef class Choice:
         cdef Py_ssize_t count = 0, total = 0, i
         cdef int outcome
         cdef bint old
+        cdef Known known
+        known.first = known.last = 0
         search.passed = 0
         for i in range(PREFETCHED):
             prefetch(search, p + i * ENTRY_BYTES, end, self.program is not None)
@@ -87,7 +96,7 @@ cdef class Choice:
             if log_offset + size - search.log_start > search.log_bytes:
                 return False
             if self.program is not None:
-                if log_offset < search.hot_from and not resident(<size_t>(base + log_offset), size):
+                if log_offset < search.hot_from and not is_at_hand(search, log_offset, size, &known):
                     return False
                 if not is_record(base + log_offset, size, log_offset):
                     return False
@@ -199,6 +208,22 @@ cdef inline void prefetch(
         if 2 * CACHE_LINE_BYTES <= at <= search.log_bytes:
             PQ_PREFETCH(search.log + at - CACHE_LINE_BYTES)
             PQ_PREFETCH(search.log + at - 2 * CACHE_LINE_BYTES)
+
+
+cdef bint is_at_hand(
+    const Search* search, int64_t log_offset, int32_t size, Known* known
+) noexcept nogil:
+    """Whether a record is in memory; asked for it and what follows together, mostly."""
+    cdef const uint8_t* p = search.log + (log_offset - search.log_start)
+    cdef int64_t last
+    if known.first <= log_offset and log_offset + size <= known.last:
+        return True
+    last = min(log_offset + ASKED_BYTES, search.log_start + search.log_bytes)
+    if log_offset + size <= last and resident(<size_t>p, last - log_offset):
+        known.first = log_offset
+        known.last = last
+        return True
+    return resident(<size_t>p, size)
 
 
 cdef inline bint is_record(const uint8_t* p, int32_t size, int64_t log_offset) noexcept nogil:

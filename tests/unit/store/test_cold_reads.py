@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from tests.support.cold import evict
 from tests.support.store_builder import append, dispatch_all, open_store, small_config
 
 from pocketmq.errors import NotInMemory
@@ -23,14 +24,6 @@ from pocketmq.store.residency import bring_in, is_resident
 T = TypeVar("T")
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="evicting pages is Linux's")
-
-
-def evict(path: Path) -> None:
-    """Ask the kernel to forget the cached pages of a file."""
-    descriptor = os.open(path, os.O_RDWR)
-    os.fsync(descriptor)
-    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    os.close(descriptor)
 
 
 def pull_until_warm(store: MessageStore, result: PullResult) -> PullResult:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.store_builder import append, open_store, small_config
+from tests.support.cold import evict
+from tests.support.store_builder import append, dispatch_all, open_store, small_config
 
 from pocketmq import _speedups
 from pocketmq.broker.handlers.pull import answer_pull
@@ -18,7 +22,8 @@ from pocketmq.protocol.codes import ResponseCode
 from pocketmq.protocol.command import WIRE_VERSION
 from pocketmq.protocol.replies import encode_pull_head
 from pocketmq.store import MessageStore
-from pocketmq.store.config import StoreConfig
+from pocketmq.store.config import LogConfig, QueueConfig, ReadConfig, StoreConfig
+from pocketmq.store.residency import is_resident
 
 pytestmark = pytest.mark.skipif(
     not _speedups.has("pulls"), reason="the leaf `pulls` is not compiled, or not wanted"
@@ -115,4 +120,43 @@ def test_a_damaged_record_is_left_to_the_reader(tmp_path: Path) -> None:
     file.data[second.log_offset : second.log_offset + 4] = (second.size + 1).to_bytes(4, "big")
     assert store.pull_directly("orders", 0, 0, 32, None, answer_pull, ask) is None
     assert store.pull("orders", 0, 0, 32).count == 1
+    store.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="evicting pages is Linux's")
+@pytest.mark.parametrize("expression", [None, "amount >= 0"])
+def test_only_what_is_in_memory_is_answered(tmp_path: Path, expression: str | None) -> None:
+    assert answer_pull is not None
+    config = dataclasses.replace(
+        small_config(tmp_path),
+        log=LogConfig(file_bytes=1024 * 1024, warm_up=False),
+        queues=QueueConfig(file_bytes=20_000),
+        reading=ReadConfig(hot_bytes=0),
+    )
+    store = open_store(config)
+    kept = [append(store, body=os.urandom(1500), amount=str(n)) for n in range(100)]
+    dispatch_all(store)
+    store.close()
+    evict(next((tmp_path / "commitlog").iterdir()))
+    store = open_store(config)
+    store.dispatch(1000)
+    accept = None if expression is None else compile_sql(expression)
+    ask = (0, 7, 0, WIRE_VERSION)
+
+    def found(first: int, count: int) -> int:
+        answered = store.pull_directly("orders", 0, first, count, None, answer_pull, ask, accept)
+        return 0 if answered is None else answered[2]
+
+    file = store._log.files[0]
+    file.map()
+    if is_resident(file.address, file.size):
+        pytest.skip("this file system keeps its pages in memory")
+    assert file.view is not None
+    first, last = kept[5].log_offset, kept[60].log_offset + kept[60].size
+    assert [found(n, 1) for n in (20, 70)] == [0, 0]
+    assert len(bytes(file.view[first:last])) == last - first, "all pages are looked at"
+    assert [found(20, 30), found(31, 30), found(60, 1)] == [30, 30, 1]
+    assert [found(0, 1), found(50, 20), found(70, 1)] == [0, 0, 0], (
+        "one that is not there spoils the pull"
+    )
     store.close()

@@ -130,8 +130,9 @@ def test_what_would_shut_the_console_out_is_warned_of(tab: Tab) -> None:
     tab.page.locator("tbody tr", has_text="root").get_by_text("the console").wait_for()
     assert tab.page.get_by_role("button", name="Disable root").count() == 0
     tab.press("Change root")
-    assert "brokers refuse it" in tab.page.locator("dialog").inner_text()
+    assert "brokers refuse it" in tab.page.locator("dialog[open]").inner_text()
     tab.page.keyboard.press("Escape")
+    tab.page.locator("dialog").wait_for(state="detached")
     tab.press("Delete root")
     assert "brokers refuse it" in tab.page.locator("dialog").inner_text()
 

@@ -239,7 +239,7 @@ def test_a_setting_is_changed_while_the_broker_runs(tab: Tab) -> None:
     tab.fill("Value", "48")
     tab.press("Save")
     tab.page.get_by_role("status").get_by_text("fileReservedTime is 48 now").wait_for()
-    tab.rows().locator("td", has_text="48").wait_for()
+    tab.rows().get_by_role("cell", name="48", exact=True).wait_for()
     tab.page.reload()
     kept = tab.rows().filter(has_text="fileReservedTime").get_by_text("48", exact=True)
     kept.wait_for()

@@ -6,14 +6,12 @@ fields and the shape of its body must be those that were recorded; values differ
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from tests.support.golden_replay import Exchange, decoded, exchanges, fits, shape
+from tests.support.golden_replay import Exchange, decoded, exchanges, fits, replayed, shape
 from tests.support.golden_wire import session_names
 from tests.support.local_broker import connected, local_broker
-from tests.support.raw_peer import RawPeer
 
 from pocketmq.broker.app import BrokerApp
 from pocketmq.broker.config import IdentityConfig
@@ -98,7 +96,6 @@ async def test_recorded_requests_are_answered_as_apache_answered(
     async with (
         local_broker(tmp_path, identity=identity) as app,
         connected(app, CLIENT, "resident_producer") as (resident, producer),
-        AsyncExitStack() as peers,
     ):
         await prepare(app)
         await resident.heartbeat("golden_Resident", f"%RETRY%{GROUP}", group=GROUP)
@@ -106,16 +103,7 @@ async def test_recorded_requests_are_answered_as_apache_answered(
         for topic in FILLED:
             for queue_id in (0, 1):
                 await producer.send(topic, queue_id=queue_id, properties="TAGS\x01A")
-        connections: dict[int, RawPeer] = {}
-        for exchange in exchanges(session, REPLAYED):
-            raw = connections.get(exchange.connection)
-            if raw is None:
-                raw = await peers.enter_async_context(RawPeer(app.port))
-                connections[exchange.connection] = raw
-            await raw.send(exchange.request)
-            answer = await raw.receive()
-            while not answer.is_response:
-                answer = await raw.receive()
+        async for exchange, answer in replayed(app.port, exchanges(session, REPLAYED)):
             problem = difference(exchange, answer)
             if problem:
                 differences.append(problem)

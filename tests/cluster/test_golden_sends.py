@@ -6,14 +6,12 @@ the recorded one: the code, the names of the fields, the queue and the place in 
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from tests.support.golden_replay import Exchange, decoded, exchanges
+from tests.support.golden_replay import Exchange, decoded, exchanges, replayed
 from tests.support.golden_wire import session_names
 from tests.support.local_broker import connected, local_broker
-from tests.support.raw_peer import RawPeer
 
 from pocketmq.broker.config import IdentityConfig
 from pocketmq.protocol.bodies.topic_config import TopicConfig
@@ -68,23 +66,13 @@ async def test_recorded_sends_are_answered_as_apache_answered(session: str, tmp_
     async with (
         local_broker(tmp_path, identity=identity) as app,
         connected(app, "before") as (before,),
-        AsyncExitStack() as peers,
     ):
         for topic, queue_id, count in held_before(recorded):
             if topic not in app.running.tables.topics.configs:
                 app.running.tables.topics.put(TopicConfig(topic, 4, 4))
             for _ in range(count):
                 await before.send(topic, queue_id=queue_id)
-        connections: dict[int, RawPeer] = {}
-        for exchange in recorded:
-            raw = connections.get(exchange.connection)
-            if raw is None:
-                raw = await peers.enter_async_context(RawPeer(app.port))
-                connections[exchange.connection] = raw
-            await raw.send(exchange.request)
-            answer = await raw.receive()
-            while not answer.is_response:
-                answer = await raw.receive()
+        async for exchange, answer in replayed(app.port, recorded):
             differences.append(difference(exchange, answer))
     assert not any(differences), "\n".join(filter(None, differences))
 

@@ -156,6 +156,14 @@ class Stage:
         self.service.take_turn(arrivals)
         return arrivals.finish()
 
+    def answered_alike(self, owner: Owner, request: bytes) -> bytes:
+        """What both ways answer to a pull, once the handler has seen one of its kind."""
+        self.handled(request)
+        wanted = self.handled(request)
+        assert self.turn([(owner, request)]) == []
+        assert owner.received() == wanted
+        return wanted
+
     def told(self) -> tuple[object, ...]:
         """What the broker knows of groups and figures afterwards."""
         tables = self.app.running.tables
@@ -369,10 +377,7 @@ async def test_a_lane_finds_its_files_again_once_they_were_unmapped(tmp_path: Pa
         store = stage.app.running.store
         with owners(1) as (owner,):
             for request in requests:
-                stage.handled(request)
-                wanted = stage.handled(request)
-                assert stage.turn([(owner, request)]) == []
-                assert owner.received() == wanted
+                wanted = stage.answered_alike(owner, request)
                 place = store.reader.place("T", 0, 0)
                 assert place is not None
                 _, entries, log = place
@@ -423,7 +428,4 @@ async def test_old_records_are_bounded_as_in_the_handler(tmp_path: Path) -> None
     async with staged(tmp_path, memory_ratio_percent=0, count_on_disk_max=3, hot_bytes=1) as stage:
         with owners(1) as (owner,):
             for request in requests:
-                stage.handled(request)
-                wanted = stage.handled(request)
-                assert stage.turn([(owner, request)]) == []
-                assert owner.received() == wanted
+                stage.answered_alike(owner, request)

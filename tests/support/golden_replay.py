@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import AsyncIterator, Container, Iterable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from tests.support.golden_wire import session_lines
+from tests.support.raw_peer import RawPeer
 
 from pocketmq.protocol.command import Command
 from pocketmq.protocol.framing import frame_to_command, parse_frames, untyped
@@ -54,6 +56,24 @@ def exchanges(session: str, codes: Container[int]) -> Iterator[Exchange]:
                 asked[key] = frame
         elif line["dir"] == "s2c" and header["flag"] & 1 and key in asked:
             yield Exchange(line["conn"], asked.pop(key), decoded(frame))
+
+
+async def replayed(
+    port: int, recorded: Iterable[Exchange]
+) -> AsyncIterator[tuple[Exchange, Command]]:
+    """Ask a broker the same, on as many connections; yield each exchange and the answer now."""
+    connections: dict[int, RawPeer] = {}
+    async with AsyncExitStack() as peers:
+        for exchange in recorded:
+            raw = connections.get(exchange.connection)
+            if raw is None:
+                raw = await peers.enter_async_context(RawPeer(port))
+                connections[exchange.connection] = raw
+            await raw.send(exchange.request)
+            answer = await raw.receive()
+            while not answer.is_response:
+                answer = await raw.receive()
+            yield exchange, answer
 
 
 def decoded(frame: bytes) -> Command:

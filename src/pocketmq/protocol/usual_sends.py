@@ -8,6 +8,7 @@ does not match is no less a send: it is read the general way, with the same resu
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 from pocketmq.message.send_properties import BROKER_SETS, MODELS, scan_send_properties
@@ -59,23 +60,30 @@ _PROPERTIES: Final = b"|".join(
         + _property(_TEXT, _TEXT),
     )
 )
-PLAIN_SEND: Final = re.compile(
-    rb'\{"code":310,"extFields":\{"a":"[\w%|-]+","b":'
-    + _NAME
-    + rb',"c":"[\w%|-]+","d":"-?\d{1,9}","e":"(\d{1,9})","f":'
-    + _NUMBER
-    + rb',"g":"(\d{1,18})","h":'
-    + _NUMBER
-    + rb',"i":"((?:'
-    + _PROPERTIES
-    + rb')+)"(?:,"j":'
-    + _NUMBER
-    + rb')?(?:,"k":"(?:true|false)")?(?:,"l":"-?\d{1,9}")?(?:,"m":"false")?(?:,"n":"[\w.-]*")?'
-    rb'\},"flag":([02]),"language":"[A-Z_]+","opaque":(\d{1,10}),'
-    rb'"serializeTypeCurrentRPC":"JSON","version":\d{1,4}\}'
-)
-"""Its groups: topic, queue id, flags, birth, application's flag, properties, KEYS, UNIQ_KEY, TAGS,
-WAIT, times consumed, flag of the frame (2: one-way), opaque."""
+
+
+@cache
+def plain_send_pattern() -> re.Pattern[bytes]:
+    """The pattern; compiled where it is used, as that takes a while.
+
+    Its groups: topic, queue id, flags, birth, application's flag, properties, KEYS, UNIQ_KEY, TAGS,
+    WAIT, times consumed, flag of the frame (2: one-way), opaque.
+    """
+    return re.compile(
+        rb'\{"code":310,"extFields":\{"a":"[\w%|-]+","b":'
+        + _NAME
+        + rb',"c":"[\w%|-]+","d":"-?\d{1,9}","e":"(\d{1,9})","f":'
+        + _NUMBER
+        + rb',"g":"(\d{1,18})","h":'
+        + _NUMBER
+        + rb',"i":"((?:'
+        + _PROPERTIES
+        + rb')+)"(?:,"j":'
+        + _NUMBER
+        + rb')?(?:,"k":"(?:true|false)")?(?:,"l":"-?\d{1,9}")?(?:,"m":"false")?(?:,"n":"[\w.-]*")?'
+        rb'\},"flag":([02]),"language":"[A-Z_]+","opaque":(\d{1,10}),'
+        rb'"serializeTypeCurrentRPC":"JSON","version":\d{1,4}\}'
+    )
 
 
 class _Numbers(dict[bytes, int]):

@@ -18,7 +18,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pocketmq import _speedups
-from pocketmq.broker.handlers.usual_sends import UsualLane, UsualSends
 from pocketmq.broker.services.dispatch import DispatchService
 from pocketmq.broker.services.flush import FlushService
 from pocketmq.broker.state.counters import Counter
@@ -37,6 +36,9 @@ if _HAS_LEAF or TYPE_CHECKING:
     from pocketmq._speedups.arrivals import Arrivals as Arrivals
     from pocketmq._speedups.sends import Lane as Lane
     from pocketmq._speedups.sends import PlainSends as PlainSends
+if not _HAS_LEAF or TYPE_CHECKING:
+    from pocketmq.broker.handlers.usual_sends import UsualLane as UsualLane
+    from pocketmq.broker.handlers.usual_sends import UsualSends as UsualSends
 
 
 class Lanes:

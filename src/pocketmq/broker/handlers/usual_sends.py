@@ -11,7 +11,7 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -24,7 +24,7 @@ from pocketmq.message.record import BLANK_BYTES_MIN, CRC_MASK, FIXED, MAGIC_V1, 
 from pocketmq.message.scan import KEY_ENTRY, Filed
 from pocketmq.net.rounds import Read
 from pocketmq.protocol.replies import ANSWERED_KEY, send_answer_template
-from pocketmq.protocol.usual_sends import NUMBERS, PLAIN_SEND
+from pocketmq.protocol.usual_sends import NUMBERS, plain_send_pattern
 from pocketmq.store import Noted
 
 BODY_BYTES_MAX: Final = 64 * 1024
@@ -94,6 +94,7 @@ class UsualSends:
         self._is_sync = is_sync
         self._frame_bytes_max = frame_bytes_max
         self._note = note
+        self._match = plain_send_pattern().fullmatch
 
     def take(
         self,
@@ -140,7 +141,7 @@ class UsualSends:
             body_bytes = end - body_at
             if end > size or not 0 < body_bytes <= BODY_BYTES_MAX:
                 break
-            found = PLAIN_SEND.fullmatch(data, position + 8, body_at)
+            found = self._match(data, position + 8, body_at)
             if found is None or length + 4 > self._frame_bytes_max:
                 break
             (
@@ -198,33 +199,19 @@ class UsualSends:
         return _PREFIX.pack(len(header) + 4, len(header)), header
 
 
+@dataclass(slots=True)
 class _Run:
     """Records that follow each other, before they are in the log."""
 
-    __slots__ = (
-        "at",
-        "filed",
-        "keys",
-        "log_offset",
-        "now_ms",
-        "parts",
-        "room",
-        "target",
-        "written",
-    )
-
-    def __init__(
-        self, target: bytearray | mmap.mmap, at: int, room: int, log_offset: int, now_ms: int
-    ) -> None:
-        self.target = target
-        self.at = at
-        self.room = room
-        self.log_offset = log_offset
-        self.now_ms = now_ms
-        self.written = 0
-        self.parts: list[bytes] = []
-        self.filed: list[Filed] = []
-        self.keys: list[bytes] = []
+    target: bytearray | mmap.mmap
+    at: int
+    room: int
+    log_offset: int
+    now_ms: int
+    written: int = 0
+    parts: list[bytes] = field(default_factory=list)
+    filed: list[Filed] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
 
     def file(
         self,
